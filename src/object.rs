@@ -1,0 +1,20 @@
+//! The vocabulary that every stage shares: values only, no I/O, nothing of ours imported.
+
+pub mod fields;
+pub mod id;
+pub mod manifest;
+pub mod mask;
+pub mod meta;
+pub mod order;
+pub mod path;
+pub mod quantity;
+pub mod tracking;
+pub mod tree;
+pub mod turn;
+
+pub use fields::FieldSet;
+pub use id::{GroupKind, GroupVersionKind, ObjectId};
+pub use manifest::{Finding, Manifest, Origin, Severity};
+pub use path::{FieldPath, PathElement};
+pub use tree::{EntryKind, Tree, TreeEntry, TreeError};
+pub use turn::Turn;
