@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Child, Health, HealthStatus,
-    read::{condition, count, counted, number, text},
+    read::{Condition, condition, count, counted, number, text},
     trouble,
 };
 use crate::object::meta;
@@ -18,7 +18,7 @@ fn is_behind(object: &Value) -> bool {
 
 /// A pod can't even be created: quota, admission, a broken template.
 fn creation_failure(object: &Value) -> Option<String> {
-    let failure = condition(object, "ReplicaFailure").filter(|failure| failure.is_true())?;
+    let failure = condition(object, "ReplicaFailure").filter(Condition::is_true)?;
     Some(trouble::clipped(&failure.words()))
 }
 
