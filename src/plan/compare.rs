@@ -194,9 +194,7 @@ fn walk(
 /// How to name an item of a list whose keys we don't know any more.
 fn item_step(item: &Value) -> PathElement {
     match item.get("name") {
-        Some(name) => {
-            PathElement::Key([("name".to_owned(), name.clone())].into_iter().collect())
-        }
+        Some(name) => PathElement::Key([("name".to_owned(), name.clone())].into_iter().collect()),
         None => PathElement::Value(item.clone()),
     }
 }

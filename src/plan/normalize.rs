@@ -14,7 +14,8 @@ use crate::object::meta;
 /// - `stringData` of a Secret moves into `data`, as the server does on write; left as it is, the
 ///   server would record ownership of a field that no read ever returns.
 pub fn normalize(object: &mut Value) {
-    let is_secret = meta::gvk(object).is_some_and(|gvk| gvk.group.is_empty() && gvk.kind == "Secret");
+    let is_secret =
+        meta::gvk(object).is_some_and(|gvk| gvk.group.is_empty() && gvk.kind == "Secret");
     if let Some(root) = object.as_object_mut() {
         root.remove("status");
         if let Some(metadata) = root.get_mut("metadata").and_then(Value::as_object_mut) {

@@ -104,10 +104,7 @@ fn a_drift_names_field_values_and_manager() {
         panic!("not drifted");
     };
     assert_eq!(fields.len(), 1, "{fields:?}");
-    assert_eq!(
-        fields[0].path.to_string(),
-        ".spec.template.spec.containers[name=\"web\"].image"
-    );
+    assert_eq!(fields[0].path.to_string(), ".spec.template.spec.containers[name=\"web\"].image");
     assert_eq!((&fields[0].old, &fields[0].new), (&Some(json!("a")), &Some(json!("evil"))));
     assert_eq!(fields[0].manager, "kubectl-edit");
 }
