@@ -200,12 +200,7 @@ impl Builder<'_, '_> {
         self.complete(Node { value, nodes, depth, line, alias: true }, 0)
     }
 
-    fn scalar_key(
-        &mut self,
-        scalar: Tagged<'_>,
-        anchor: usize,
-        line: u32,
-    ) -> Result<(), Problem> {
+    fn scalar_key(&mut self, scalar: Tagged<'_>, anchor: usize, line: u32) -> Result<(), Problem> {
         self.count(1, line)?;
         if anchor != 0 {
             let value = scalar.clone().into_value().map_err(|message| Problem { line, message })?;
@@ -309,7 +304,8 @@ impl Builder<'_, '_> {
 
     fn unread(&mut self, line: usize) {
         let line = self.line(line);
-        let message = "kubectl does not read the text from here on; start a new document with `---`";
+        let message =
+            "kubectl does not read the text from here on; start a new document with `---`";
         self.warn(line, message.to_owned());
     }
 

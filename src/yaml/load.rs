@@ -137,8 +137,7 @@ pub(super) fn line_at(bytes: &[u8], offset: usize) -> u32 {
     u32::try_from(breaks).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-/// Refuses what Go's reader refuses (control characters, a byte order mark inside the text) and
-/// warns of the three characters that Go takes for line breaks and everybody else does not.
+/// Refuses what Go's reader refuses (control characters) and warns of the three characters that Go takes for line breaks and everybody else does not.
 fn check_characters(text: &str, warnings: &mut Vec<Problem>) -> Result<(), Problem> {
     let bytes = text.as_bytes();
     for (offset, byte) in bytes.iter().enumerate() {
@@ -158,8 +157,13 @@ fn check_characters(text: &str, warnings: &mut Vec<Problem>) -> Result<(), Probl
                     u32::from(character)
                 ),
             }),
-            '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-            | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+            '\0'..='\u{8}'
+            | '\u{b}'
+            | '\u{c}'
+            | '\u{e}'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
                 return Err(Problem {
                     line: line_at(bytes, offset),
                     message: format!(

@@ -18,11 +18,8 @@ struct Level {
 /// is written out. Keys are compared as they are written, so a key that YAML turns into another
 /// text gives the line of its parent.
 pub(super) fn line_of(text: &str, pointer: &str) -> Option<u32> {
-    let path: Vec<String> = pointer
-        .split('/')
-        .skip(1)
-        .map(|part| part.replace("~1", "/").replace("~0", "~"))
-        .collect();
+    let path: Vec<String> =
+        pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
     let mut levels: Vec<Level> = Vec::new();
     let mut best: Option<(usize, usize)> = None;
     for next in Parser::new_from_str_with_options(text, build::options(&Limits::default())) {

@@ -140,8 +140,8 @@ fn is_plain(text: &str) -> bool {
     let second = characters.next();
     let starts = match first {
         '-' | '?' | ':' => second.is_some_and(|c| !matches!(c, ' ' | '-')),
-        ' ' | ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
-        | '@' | '`' | '=' => false,
+        ' ' | ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"'
+        | '%' | '@' | '`' | '=' => false,
         _ => true,
     };
     starts

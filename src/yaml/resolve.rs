@@ -29,7 +29,7 @@ pub fn resolve(plain: &str) -> Scalar {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(plain),
         b'.' => match infinity(plain) {
             Some(value) => Scalar::Float(value),
-            None => finite(plain),
+            None => fraction(plain),
         },
         b'+' | b'-' | b'0'..=b'9' => match infinity(plain) {
             Some(value) => Scalar::Float(value),
@@ -148,6 +148,22 @@ fn is_decimal(text: &str) -> bool {
     rest.is_empty()
 }
 
+/// A scalar that starts with a point goes to Go's `ParseFloat` as it is, which takes underscores
+/// between two digits.
+fn fraction(plain: &str) -> Scalar {
+    if !plain.contains('_') {
+        return finite(plain);
+    }
+    let bytes = plain.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let separates = |at: usize| at > 0 && digit(at - 1) && digit(at + 1);
+    if (0..bytes.len()).all(|at| bytes[at] != b'_' || separates(at)) {
+        finite(&plain.replace('_', ""))
+    } else {
+        Scalar::Text
+    }
+}
+
 /// A decimal number; one that is too large for 64 bits of floating point stays text, as in Go.
 fn finite(text: &str) -> Scalar {
     if !is_decimal(text) {
@@ -189,6 +205,9 @@ mod tests {
             ("1e3", Float(1000.0)),
             (".5", Float(0.5)),
             ("1.", Float(1.0)),
+            (".5_0", Float(0.5)),
+            (".5_", Text),
+            ("._5", Text),
             (".", Text),
             ("+", Text),
             ("-", Text),
