@@ -2,6 +2,7 @@
 
 pub mod fields;
 pub mod id;
+pub mod live;
 pub mod manifest;
 pub mod mask;
 pub mod meta;
@@ -14,6 +15,7 @@ pub mod turn;
 
 pub use fields::FieldSet;
 pub use id::{GroupKind, GroupVersionKind, ObjectId};
+pub use live::{LiveObject, Manager};
 pub use manifest::{Finding, Manifest, Origin, Severity};
 pub use path::{FieldPath, PathElement};
 pub use tree::{EntryKind, Tree, TreeEntry, TreeError};

@@ -1,1 +1,3 @@
-//! (see lib.rs)
+//! Stage 7: what people see.
+
+pub mod board;

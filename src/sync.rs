@@ -1,1 +1,4 @@
-//! (see lib.rs)
+//! The loop that joins the stages.
+
+pub mod handle;
+pub mod tasks;

@@ -1,0 +1,57 @@
+//! A tracked object as it was last seen in the cluster.
+
+use serde_json::Value;
+
+use super::{FieldSet, GroupVersionKind, ObjectId};
+
+/// A live object that some application tracks or wants, kept as compact JSON.
+///
+/// `managedFields` is taken out of the body before it is stored: what we need of it is in `own`
+/// and `others`.
+#[derive(Debug, Clone)]
+pub struct LiveObject {
+    /// Identity.
+    pub id: ObjectId,
+    /// The kind in the version in which the object was read.
+    pub gvk: GroupVersionKind,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Application named by a tracking id that names this very object.
+    pub app: Option<String>,
+    /// The object without `managedFields`, as compact JSON text: a third of the memory of a tree.
+    pub body: Box<str>,
+    /// The fields that our apply owns (manager `steadfast`, operation Apply, no subresource);
+    /// `None` when we never applied the object.
+    pub own: Option<FieldSet>,
+    /// The other managers' entries, kept only while they may be asked for: until a pass has found
+    /// the object clean.
+    pub others: Option<Vec<Manager>>,
+    /// True when the object has owner references: it is somebody's child and never pruned.
+    pub has_owner: bool,
+    /// True once deletion was asked for.
+    pub terminating: bool,
+}
+
+impl LiveObject {
+    /// The object as a JSON tree, without `managedFields`.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.body).expect("the body was written by serde_json")
+    }
+}
+
+/// One entry of `managedFields`, as far as we need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manager {
+    /// Name of the field manager, for example `kubectl-edit`.
+    pub name: String,
+    /// `Apply` or `Update`.
+    pub operation: String,
+    /// Subresource that was written, empty for the object itself.
+    pub subresource: String,
+    /// When it wrote, RFC 3339, empty when unknown.
+    pub time: String,
+    /// The fields it owns.
+    pub fields: FieldSet,
+}

@@ -1,0 +1,88 @@
+//! The board: the last published state of every application, and a stream of its changes.
+//!
+//! `sync` writes it after each pass, `server` reads it. Nothing here is asked of the cluster.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+/// Changes that a slow reader may lag behind before it has to list again: a thousand applications
+/// that all change twice.
+const CHANGES_BUFFERED_MAX: usize = 2048;
+
+/// What happened to an application, in the words of a Kubernetes watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// First seen.
+    Added,
+    /// Spec, status or metadata differ.
+    Modified,
+    /// Gone.
+    Deleted,
+}
+
+/// One change on the board.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The whole Application resource, `managedFields` left out.
+    pub app: Arc<Value>,
+}
+
+/// The last published state of every application, by name.
+#[derive(Debug)]
+pub struct Board {
+    apps: RwLock<BTreeMap<String, Arc<Value>>>,
+    changes: broadcast::Sender<Change>,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self { apps: RwLock::default(), changes: broadcast::channel(CHANGES_BUFFERED_MAX).0 }
+    }
+}
+
+impl Board {
+    /// Publishes the resource as it now is; readers see a change only when it differs.
+    pub fn publish(&self, name: &str, app: Value) {
+        let app = Arc::new(app);
+        let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+        let kind = match apps.get(name) {
+            Some(known) if **known == *app => return,
+            Some(_) => ChangeKind::Modified,
+            None => ChangeKind::Added,
+        };
+        apps.insert(name.to_owned(), Arc::clone(&app));
+        drop(apps);
+        // Nobody listening is no error.
+        let _ = self.changes.send(Change { kind, app });
+    }
+
+    /// Takes an application off the board.
+    pub fn remove(&self, name: &str) {
+        let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(app) = apps.remove(name) else { return };
+        drop(apps);
+        let _ = self.changes.send(Change { kind: ChangeKind::Deleted, app });
+    }
+
+    /// One application.
+    pub fn get(&self, name: &str) -> Option<Arc<Value>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All applications in order of name.
+    pub fn list(&self) -> Vec<Arc<Value>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The changes from now on. A reader that lags gets `RecvError::Lagged` and lists again.
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+}
