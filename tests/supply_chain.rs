@@ -121,6 +121,7 @@ struct Package {
 }
 
 /// Every package that is built for this platform, dependencies of tests included.
+#[expect(clippy::disallowed_methods, reason = "cargo, not a child of the controller")]
 fn packages() -> Vec<Package> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let run = |args: &[&str]| {
