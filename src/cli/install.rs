@@ -46,7 +46,7 @@ pub struct InstallArgs {
     #[arg(long, value_name = "NS")]
     pub target_namespace: Vec<String>,
 
-    /// Add a ServiceMonitor, for the Prometheus operator
+    /// Add a `ServiceMonitor`, for the Prometheus operator
     #[arg(long)]
     pub service_monitor: bool,
 }

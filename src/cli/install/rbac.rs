@@ -34,7 +34,7 @@ pub(super) fn manifests(namespace: &str, targets: &[String]) -> Vec<Value> {
         "subjects": subjects(namespace),
     }));
     for target in targets.iter().filter(|target| *target != namespace) {
-        manifests.push(role(target, vec![rule(&["*"], &["*"], &WRITE)]));
+        manifests.push(role(target, &[rule(&["*"], &["*"], &WRITE)]));
         manifests.push(role_binding(target, namespace));
     }
     manifests
@@ -63,7 +63,7 @@ fn own_role(namespace: &str, is_target: bool) -> Value {
     if is_target {
         rules.push(rule(&["*"], &["*"], &WRITE));
     }
-    role(namespace, rules)
+    role(namespace, &rules)
 }
 
 fn cluster_role(namespace: &str, everything: bool) -> Value {
@@ -92,7 +92,7 @@ fn cluster_role(namespace: &str, everything: bool) -> Value {
     })
 }
 
-fn role(namespace: &str, rules: Vec<Value>) -> Value {
+fn role(namespace: &str, rules: &[Value]) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",

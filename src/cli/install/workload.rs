@@ -56,9 +56,10 @@ fn container(image: &str) -> Value {
         "livenessProbe": { "httpGet": probe("/healthz"), "periodSeconds": 10, "timeoutSeconds": 5 },
         "readinessProbe": { "httpGet": probe("/readyz"), "periodSeconds": 5, "timeoutSeconds": 5 },
         "resources": {
-            "requests": { "cpu": "100m", "memory": "64Mi", "ephemeral-storage": "256Mi" },
+            "requests": { "cpu": "100m", "memory": "64Mi" },
             // No limit on the CPU: it would stretch the bursts that a commit causes, and nothing else.
-            "limits": { "memory": "512Mi", "ephemeral-storage": "5Gi" },
+            // What it keeps on disk is limited by the volumes.
+            "limits": { "memory": "512Mi" },
         },
         "securityContext": {
             "allowPrivilegeEscalation": false,
