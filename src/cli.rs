@@ -10,6 +10,7 @@ mod connection;
 mod controller;
 mod diff;
 mod error;
+pub mod install;
 mod output;
 mod render;
 mod version;
@@ -75,6 +76,8 @@ enum Verb {
     Diff(diff::DiffVerb),
     /// Print the manifests of a directory (offline) or of an application
     Render(render::RenderArgs),
+    /// Print the manifests that run the controller in a cluster
+    Install(install::InstallArgs),
     /// Print a script that completes commands in your shell
     Completions(completions::CompletionsArgs),
     /// Print the version
@@ -88,6 +91,8 @@ enum Answer {
     Yes,
     /// Differences; it failed; it did not get there in time.
     No,
+    /// The input can't be read, and every reason has been told.
+    Unreadable,
 }
 
 impl From<Answer> for ExitCode {
@@ -95,6 +100,7 @@ impl From<Answer> for ExitCode {
         match answer {
             Answer::Yes => Self::SUCCESS,
             Answer::No => Self::from(1),
+            Answer::Unreadable => Self::from(2),
         }
     }
 }
@@ -131,6 +137,10 @@ fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),
         Verb::Render(args) => render::run(args, ui),
+        Verb::Install(args) => {
+            install::run(&args, ui.writer())?;
+            Ok(Answer::Yes)
+        }
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Version(args) => version::run(&args, ui),
     }
