@@ -38,7 +38,7 @@ pub struct GitFetch;
 /// How to reach and to enter a remote repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Remote {
+pub struct RepoAccess {
     /// Where it is: `https://`, `http://`, `ssh://`, `git://`, `file://`, or `user@host:path`.
     /// Without a password.
     pub url: String,
@@ -60,7 +60,7 @@ pub struct Remote {
     pub client_identity: Option<(String, Secret)>,
     /// For https and http: the proxy to go through.
     pub proxy: Option<Secret>,
-    /// Hosts that are reached without [`Remote::proxy`], separated by commas.
+    /// Hosts that are reached without [`RepoAccess::proxy`], separated by commas.
     pub no_proxy: String,
 }
 
@@ -68,7 +68,7 @@ pub struct Remote {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The repository.
-    pub remote: Remote,
+    pub remote: RepoAccess,
     /// Directory of the bare mirror; made when it does not exist.
     pub mirror: PathBuf,
     /// An existing directory for this run alone, for keys and settings.
@@ -101,7 +101,9 @@ pub struct Answer {
     pub missing_commits: BTreeMap<String, Missing>,
     /// Packs in the mirror now.
     pub packs: usize,
-    /// Commits that this poll brought, or 0.
+    /// Size of those packs, in bytes.
+    pub bytes: u64,
+    /// Commits that this poll brought.
     pub fetched: usize,
 }
 
@@ -180,10 +182,12 @@ impl<'a> Poll<'a> {
             let missing = self.mirror.peel(id).err()?;
             Some((id.clone(), missing))
         });
+        let (packs, bytes) = self.mirror.packs();
         Ok(Answer {
             missing_commits: missing_commits.collect(),
             targets,
-            packs: self.mirror.packs(),
+            packs,
+            bytes,
             fetched: self.fetched,
         })
     }

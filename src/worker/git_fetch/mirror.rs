@@ -118,10 +118,14 @@ impl Mirror {
         }
     }
 
-    /// How many packs there are.
-    pub(super) fn packs(&self) -> usize {
+    /// How many packs there are, and their size in bytes.
+    pub(super) fn packs(&self) -> (usize, u64) {
         let files = fs::read_dir(self.packs_dir()).into_iter().flatten().flatten();
-        files.filter(|file| file.path().extension().is_some_and(|end| end == "idx")).count()
+        files.fold((0, 0), |(packs, bytes), file| {
+            let is_pack = file.path().extension().is_some_and(|end| end == "pack");
+            let size = file.metadata().map_or(0, |data| data.len());
+            (packs + usize::from(is_pack), bytes + size)
+        })
     }
 
     /// Where packs live.

@@ -30,7 +30,7 @@ use gix::{
 };
 
 use super::{
-    Failure, FailureKind, Remote, Request,
+    Failure, FailureKind, RepoAccess, Request,
     revision::{Advertised, Target, prefixes},
 };
 
@@ -243,7 +243,7 @@ fn http_options(request: &Request) -> http::Options {
 /// Certificates and proxy of one repository.
 fn configure(
     client: reqwest::blocking::ClientBuilder,
-    remote: &Remote,
+    remote: &RepoAccess,
 ) -> gix::Result<reqwest::blocking::ClientBuilder> {
     let unusable = |what: &'static str| {
         move |cause: reqwest::Error| Unusable { what, cause: cause.to_string() }
