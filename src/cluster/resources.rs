@@ -15,7 +15,7 @@ use crate::object::{GroupKind, GroupVersionKind, Turn, meta};
 /// How often a kind that is missing is looked for, when nothing else reads discovery.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often the same complaint is logged.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(300);
+const COMPLAIN_EVERY: Duration = Duration::from_mins(5);
 
 /// Which resources to follow.
 #[derive(Debug, Clone)]

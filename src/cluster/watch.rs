@@ -19,8 +19,10 @@ use super::{
     call::unreachable,
 };
 
-/// The server ends a watch after about this long; some less, so that not all end together.
-const WATCH_LIMIT: Duration = Duration::from_secs(300);
+/// The server ends a watch after at least this long, and some time more, so that the watches of one
+/// start don't end together.
+const WATCH_MIN: Duration = Duration::from_mins(4);
+const WATCH_SPREAD: Duration = Duration::from_mins(1);
 /// A watch that says nothing for this much longer than it should last is dead.
 const WATCH_GRACE: Duration = Duration::from_secs(15);
 /// A streaming list that sends nothing for so long comes from a server that ignored our wish.
@@ -125,7 +127,9 @@ impl Watch {
         if !selector.is_empty() {
             let selector: String =
                 url::form_urlencoded::byte_serialize(selector.as_bytes()).collect();
-            self.selectors.push_str(&format!("&{parameter}={selector}"));
+            for part in ["&", parameter, "=", &selector] {
+                self.selectors.push_str(part);
+            }
         }
         self
     }
@@ -235,8 +239,7 @@ impl Watch {
     async fn open(&mut self, version: String, listing: bool) -> Result<(), ClusterError> {
         let wait = self.cluster.inner.pace.wait();
         tokio::time::sleep(wait).await;
-        // Up to a fifth less, so that the watches of one start don't end together.
-        let ends = WATCH_LIMIT - (WATCH_LIMIT - jittered(WATCH_LIMIT)) * 2 / 5;
+        let ends = WATCH_MIN + jittered(WATCH_SPREAD);
         let from = if listing {
             "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned()
         } else {

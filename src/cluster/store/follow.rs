@@ -39,7 +39,7 @@ pub(super) async fn follow<C: PartialEq + Send + Sync + 'static>(
             }
             Ok(info) => {
                 let message = format!("{} can't be listed and watched", info.gvk);
-                inner.set_state(&kind, WatchState::Failed { message, turn: Turn::Author });
+                inner.set_state(&kind, &WatchState::Failed { message, turn: Turn::Author });
                 let _ = timeout(LOOK_EVERY, changes.changed()).await;
             }
             Err(ClusterError::NotServed { .. }) => {
@@ -61,13 +61,11 @@ pub(super) async fn follow<C: PartialEq + Send + Sync + 'static>(
 /// or nothing can be said.
 async fn still_there<C>(inner: &Inner<C>, kind: &GroupKind) -> bool {
     sleep(CONFIRM_AFTER).await;
-    match inner.cluster.discovery().refresh(&inner.cluster).await {
-        Ok(table) => table.preferred(kind).is_some(),
-        Err(_) => {
-            sleep(RETRY_AFTER).await;
-            true
-        }
+    if let Ok(table) = inner.cluster.discovery().refresh(&inner.cluster).await {
+        return table.preferred(kind).is_some();
     }
+    sleep(RETRY_AFTER).await;
+    true
 }
 
 /// Reads list and watch until the kind is gone or is served in another version.
@@ -78,11 +76,11 @@ async fn read<C: PartialEq + Send + Sync + 'static>(
     lost_since: &mut Option<Instant>,
 ) {
     let mut watch = Watch::new(&inner.cluster, info, "");
-    let mut changes = inner.cluster.discovery().changes();
+    let mut kinds = inner.cluster.discovery().changes();
     loop {
         let update = tokio::select! {
             update = watch.next() => update,
-            changed = changes.changed() => {
+            changed = kinds.changed() => {
                 let now = inner.cluster.kinds().preferred(kind).cloned();
                 // Gone is believed when the watch itself says so.
                 if changed.is_err() || now.is_some_and(|now| now.gvk != info.gvk) {
@@ -150,24 +148,25 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
             tracing::debug!(%kind, error = error.chain(), "watch interrupted");
             return;
         }
-        let message = match error.is_code(403) {
-            true => format!(
+        let message = if error.is_code(403) {
+            format!(
                 "Steadfast may not list and watch {kind}: grant the verbs get, list and watch on it \
                  to its service account"
-            ),
-            false => error.chain(),
+            )
+        } else {
+            error.chain()
         };
-        self.set_state(kind, WatchState::Failed { message, turn });
+        self.set_state(kind, &WatchState::Failed { message, turn });
     }
 
-    fn set_state(&self, kind: &GroupKind, to: WatchState) {
+    fn set_state(&self, kind: &GroupKind, to: &WatchState) {
         let mut state = self.write();
         if !state.index.set_watch_state(kind, to.clone()) {
             return;
         }
         let apps = state.apps_of(kind);
         drop(state);
-        if let WatchState::Failed { message, .. } = &to {
+        if let WatchState::Failed { message, .. } = to {
             tracing::warn!(%kind, message, "live state is not up to date");
         }
         self.tell(&apps);
