@@ -186,6 +186,8 @@ impl Follower {
             Update::Lost(error) if error.is_code(404) => {
                 // The kind may be gone: ask before anything is believed.
                 self.watch = None;
+                // Discovery may still list what is not served yet, or any more.
+                tokio::time::sleep(LOOK_EVERY / 10).await;
                 if let Err(error) = self.cluster.discovery().refresh(&self.cluster).await {
                     return Some(lost(&error));
                 }

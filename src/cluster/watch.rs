@@ -18,6 +18,7 @@ use super::{
     backoff::{delay, jittered},
     call::unreachable,
 };
+use crate::object::{Turn, meta};
 
 /// The server ends a watch after at least this long, and some time more, so that the watches of one
 /// start don't end together.
@@ -30,7 +31,9 @@ const STREAM_SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Objects in one page of a list, where lists don't stream.
 const PAGE_OBJECTS: usize = 500;
 const RETRY_FIRST: Duration = Duration::from_millis(200);
-const RETRY_MAX: Duration = Duration::from_secs(30);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// The same where a person has to act first.
+const RETRY_DENIED_MAX: Duration = Duration::from_secs(30);
 /// A watch that lived shorter than this counts as a failure when it ends.
 const LIFE_MIN: Duration = Duration::from_secs(1);
 /// The annotation of the bookmark that ends a streaming list.
@@ -170,8 +173,9 @@ impl Watch {
     fn fail(&mut self, error: ClusterError) {
         let asked = error.status().and_then(|status| status.details.as_ref());
         let asked = asked.map_or(0, |details| details.retry_after_seconds);
-        let own = delay(self.attempt, RETRY_FIRST, RETRY_MAX);
-        let asked = Duration::from_secs(asked.into()).min(RETRY_MAX);
+        let cap = if error.turn() == Turn::Cluster { RETRY_MAX } else { RETRY_DENIED_MAX };
+        let own = delay(self.attempt, RETRY_FIRST, cap);
+        let asked = Duration::from_secs(asked.into()).min(RETRY_DENIED_MAX);
         self.attempt = self.attempt.saturating_add(1);
         self.not_before = Some(Instant::now() + jittered(own).max(asked));
         self.lost = true;
@@ -359,12 +363,12 @@ impl Watch {
         let State::Open { version, listing, .. } = &mut self.state else { return Ok(()) };
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                crate::object::meta::resource_version(&object).clone_into(version);
+                meta::resource_version(&object).clone_into(version);
                 let update = if *listing { Update::Item(object) } else { Update::Applied(object) };
                 self.ready.push_back(update);
             }
             WatchEvent::Deleted(object) => {
-                crate::object::meta::resource_version(&object).clone_into(version);
+                meta::resource_version(&object).clone_into(version);
                 self.ready.push_back(Update::Deleted(object));
             }
             WatchEvent::Bookmark(bookmark) => {
