@@ -20,9 +20,10 @@ pub fn child_kinds(kind: &GroupKind) -> Vec<GroupKind> {
     let autoscaler = GroupKind::new(AUTOSCALER.0, AUTOSCALER.1);
     match (kind.group.as_str(), kind.kind.as_str()) {
         ("apps", "Deployment") | ("argoproj.io", "Rollout") => vec![replica_set, pod, autoscaler],
-        ("apps", "StatefulSet" | "ReplicaSet") => vec![pod, autoscaler],
+        ("apps", "StatefulSet" | "ReplicaSet") | ("", "ReplicationController") => {
+            vec![pod, autoscaler]
+        }
         ("apps", "DaemonSet") | ("batch", "Job") => vec![pod],
-        ("", "ReplicationController") => vec![pod, autoscaler],
         ("batch", "CronJob") => vec![job, pod],
         _ => Vec::new(),
     }
