@@ -9,6 +9,7 @@
 
 mod access;
 mod applications;
+mod body;
 mod changes;
 mod diff;
 mod endpoints;

@@ -4,10 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
-    body::Bytes,
     extract::{Path, State},
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 
@@ -16,6 +14,7 @@ use crate::{object::meta, sync::handle::Detail};
 use super::{
     App,
     access::Caller,
+    body::JsonBody,
     diff,
     error::{ApiError, Reason},
     filter::Filter,
@@ -131,9 +130,8 @@ pub(super) async fn sync(
     Path(name): Path<String>,
     Extension(caller): Extension<Caller>,
     query: Query,
-    body: Bytes,
+    JsonBody(request): JsonBody<SyncRequest>,
 ) -> Answer {
-    let request: SyncRequest = parsed(&body)?;
     written(&app, &name, &query).await?;
     let decide = |current: &Value| request.patch(current, &caller.user);
     let started = app.applications.change(&name, decide).await?;
@@ -146,9 +144,8 @@ pub(super) async fn rollback(
     Path(name): Path<String>,
     Extension(caller): Extension<Caller>,
     query: Query,
-    body: Bytes,
+    JsonBody(request): JsonBody<RollbackRequest>,
 ) -> Answer {
-    let request: RollbackRequest = parsed(&body)?;
     written(&app, &name, &query).await?;
     let decide = |current: &Value| request.patch(current, &caller.user);
     let started = app.applications.change(&name, decide).await?;
@@ -301,13 +298,4 @@ fn asked_for(app: &App, name: &str, query: &Query, found: &Value) -> Result<(), 
 
 async fn detail(app: &App, name: &str) -> Result<Detail, ApiError> {
     app.handle.detail(name).await.ok_or_else(|| ApiError::no_application(name))
-}
-
-/// The body as JSON; an empty one is an empty object.
-fn parsed<T: DeserializeOwned + Default>(body: &Bytes) -> Result<T, ApiError> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(body)
-        .map_err(|cause| ApiError::invalid(format!("the body can't be read as JSON: {cause}")))
 }
