@@ -25,7 +25,6 @@ mod reviews;
 mod routes;
 mod shapes;
 mod stream;
-mod veil;
 mod webhook;
 
 use std::{fmt, io, net::SocketAddr, sync::Arc};

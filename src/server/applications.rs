@@ -21,13 +21,12 @@ use super::{
     operation::{self, RollbackRequest, SyncRequest},
     query::Query,
     shapes::{self, ObjectFilter},
-    veil::veiled,
 };
 
 /// How long a request for a refresh waits for it.
-const REFRESH_DEADLINE: Duration = Duration::from_secs(60);
+const REFRESH_DEADLINE: Duration = Duration::from_mins(1);
 /// How long a request waits for manifests.
-const RENDER_DEADLINE: Duration = Duration::from_secs(60);
+const RENDER_DEADLINE: Duration = Duration::from_mins(1);
 /// Asks the controller to look at an application anew; it removes the annotation when it has.
 const REFRESH: &str = "argocd.argoproj.io/refresh";
 
@@ -232,7 +231,7 @@ pub(super) async fn manifests(
         return Err(ApiError::new(Reason::Busy, message));
     };
     let objects = rendered.map_err(|why| ApiError::new(Reason::RenderFailed, why))?;
-    let manifests: Vec<String> = objects.iter().map(|object| veiled(object).to_string()).collect();
+    let manifests: Vec<String> = objects.iter().map(|object| shapes::masked(object)).collect();
     let text = |pointer: &str| shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let known = if revision.is_empty() { text("/status/sync/revision") } else { revision };
     Ok(Json(json!({

@@ -1,12 +1,13 @@
 //! Reads a body: bounded in size and time, and what is wrong is said in the shape of all errors.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
 use super::error::{ApiError, Reason};
@@ -37,8 +38,7 @@ pub(super) async fn read(
 }
 
 fn is_limit(cause: &axum::Error) -> bool {
-    use std::error::Error as _;
-    cause.source().is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>())
+    cause.source().is_some_and(<dyn Error>::is::<LengthLimitError>)
 }
 
 /// A JSON body, whatever its content type; an empty one stands for an empty object.

@@ -6,7 +6,7 @@ use similar::TextDiff;
 
 use crate::sync::handle::ManagedResource;
 
-use super::{shapes, veil::veiled};
+use super::shapes::{self, States};
 
 /// Unchanged lines shown around a change.
 const CONTEXT_LINES: usize = 3;
@@ -22,18 +22,16 @@ pub(super) fn differences(resources: &[ManagedResource]) -> Value {
     let mut all = String::new();
     let mut items = Vec::new();
     for resource in resources.iter().filter(|resource| shapes::is_modified(resource)) {
+        let states = States::of(resource);
+        // A creation that was not tried has no prediction; what Git says is the best one.
+        let after = if states.predicted.is_null() { &states.target } else { &states.predicted };
         let (change, after) = match (&resource.target, &resource.live) {
-            (Some(target), None) => ("create", Some(resource.predicted.as_ref().unwrap_or(target))),
-            (Some(target), Some(_)) => {
-                ("update", Some(resource.predicted.as_ref().unwrap_or(target)))
-            }
-            (None, _) => ("delete", None),
+            (Some(_), None) => ("create", after),
+            (Some(_), Some(_)) => ("update", after),
+            (None, _) => ("delete", &Value::Null),
         };
-        let text = unified(
-            &resource.id.to_string(),
-            &readable(resource.live.as_deref()),
-            &readable(after.map(AsRef::as_ref)),
-        );
+        let name = resource.id.to_string();
+        let text = unified(&name, &readable(&states.live), &readable(after));
         all.push_str(&text);
         let id = &resource.id;
         items.push(json!({
@@ -45,9 +43,11 @@ pub(super) fn differences(resources: &[ManagedResource]) -> Value {
 }
 
 /// The object as YAML without what only the server writes; empty for no object.
-fn readable(object: Option<&Value>) -> String {
-    let Some(object) = object else { return String::new() };
-    let mut object = veiled(object);
+fn readable(object: &Value) -> String {
+    if object.is_null() {
+        return String::new();
+    }
+    let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }

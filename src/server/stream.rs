@@ -36,7 +36,7 @@ use super::{
 /// A comment goes out this often, so that proxies don't cut a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often the right to see a stream is asked for again.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 /// How often a watched tree is looked at; children change without a change on the board.
 const TREE_PERIOD: Duration = Duration::from_secs(1);
 /// Events on their way to one client: with this many unread, its reading sets the pace.
@@ -47,7 +47,7 @@ type EventStream = Sse<KeepAliveStream<Events>>;
 
 /// A stream of events, fed by a task that ends when nobody reads any more.
 pub(super) struct Events {
-    events: mpsc::Receiver<Event>,
+    fed: mpsc::Receiver<Event>,
     /// Cancels the feeding task when the client is gone.
     _feeding: tokio::task::JoinSet<()>,
     _place: Place,
@@ -60,7 +60,7 @@ impl Stream for Events {
         mut self: Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
-        self.events.poll_recv(context).map(|event| event.map(Ok))
+        self.fed.poll_recv(context).map(|event| event.map(Ok))
     }
 }
 
@@ -109,7 +109,7 @@ fn answer(
             () = app.stop.cancelled() => {}
         }
     });
-    let stream = Events { events, _feeding: feeding, _place: place };
+    let stream = Events { fed: events, _feeding: feeding, _place: place };
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 

@@ -35,10 +35,14 @@ struct Push {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Repository {
-    clone_url: Option<String>,
-    html_url: Option<String>,
-    ssh_url: Option<String>,
-    git_url: Option<String>,
+    #[serde(rename = "clone_url")]
+    clone: Option<String>,
+    #[serde(rename = "html_url")]
+    html: Option<String>,
+    #[serde(rename = "ssh_url")]
+    ssh: Option<String>,
+    #[serde(rename = "git_url")]
+    git: Option<String>,
 }
 
 pub(super) async fn receive(
@@ -156,9 +160,9 @@ fn push(headers: &HeaderMap, body: &[u8]) -> Result<Push, ApiError> {
 
 /// Has the repository polled, under each of its addresses; returns the applications that read it.
 async fn wake(app: &App, push: &Push) -> BTreeSet<String> {
-    let Repository { clone_url, html_url, ssh_url, git_url } = &push.repository;
+    let Repository { clone, html, ssh, git } = &push.repository;
     let urls: BTreeSet<&str> =
-        [clone_url, html_url, ssh_url, git_url].into_iter().flatten().map(String::as_str).collect();
+        [clone, html, ssh, git].into_iter().flatten().map(String::as_str).collect();
     let mut applications = BTreeSet::new();
     for url in urls {
         applications.extend(app.handle.repository_pushed(url, Some(&push.reference)).await);

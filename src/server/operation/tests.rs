@@ -88,7 +88,13 @@ fn finalizers_come_to_what_was_asked_for() {
     const FOREGROUND: &str = "resources-finalizer.argocd.argoproj.io/foreground";
     const BACKGROUND: &str = "resources-finalizer.argocd.argoproj.io/background";
     // finalizers, cascade, policy -> finalizers to write, None when they stay
-    let table: [(&[&str], Option<bool>, Option<&str>, Option<&[&str]>); 9] = [
+    type Row = (
+        &'static [&'static str],
+        Option<bool>,
+        Option<&'static str>,
+        Option<&'static [&'static str]>,
+    );
+    let table: [Row; 9] = [
         (&[], None, None, Some(&[PLAIN])),
         (&["x"], Some(true), None, Some(&["x", PLAIN])),
         (&[BACKGROUND], Some(true), None, None),
