@@ -46,8 +46,8 @@ fn parts(board: &Arc<Board>, access: Access) -> Parts {
 async fn served() -> Served {
     let board = Arc::new(Board::default());
     board.publish("web", json!({"metadata": {"name": "web"}}));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
     running.spawn(serve_on(listener, parts(&board, Access::InsecureLocal), stop.clone()));
@@ -56,9 +56,9 @@ async fn served() -> Served {
 
 /// Sends a request and leaves the connection open.
 async fn send(address: SocketAddr, host: &str, path: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
     let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
     stream
 }
 
@@ -68,7 +68,7 @@ async fn until(stream: &mut TcpStream, text: &str) -> String {
     let reading = async {
         let mut buffer = [0; 4096];
         while !seen.contains(text) {
-            let count = stream.read(&mut buffer).await.unwrap();
+            let count = stream.read(&mut buffer).await.expect("the server writes");
             assert_ne!(count, 0, "the connection ended before {text:?} came: {seen}");
             seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
         }

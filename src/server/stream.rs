@@ -15,7 +15,7 @@ use tokio::{
         broadcast::{Receiver, error::RecvError},
         mpsc,
     },
-    time::{Instant, MissedTickBehavior, interval, interval_at},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
 use crate::{
@@ -37,8 +37,10 @@ use super::{
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often the right to see a stream is asked for again.
 const RECHECK: Duration = Duration::from_mins(1);
-/// How often a watched tree is looked at; children change without a change on the board.
-const TREE_PERIOD: Duration = Duration::from_secs(1);
+/// How often a watched tree is looked at when the board does not change: a child may have.
+const TREE_PERIOD: Duration = Duration::from_secs(10);
+/// A watched tree is looked at no more often than this, however often the board changes.
+const TREE_PAUSE: Duration = Duration::from_secs(1);
 /// Events on their way to one client: with this many unread, its reading sets the pace.
 const EVENTS_BUFFERED_MAX: usize = 16;
 
@@ -222,18 +224,30 @@ pub(super) async fn resource_tree(
     let filter = ObjectFilter::parse(&query);
     let (sender, events) = mpsc::channel(EVENTS_BUFFERED_MAX);
     let handle = app.handle.clone();
+    let mut changes = handle.board.subscribe();
     let feed = async move {
-        let mut ticks = interval(TREE_PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = Value::Null;
         loop {
-            ticks.tick().await;
             let tree = shapes::tree(&handle.detail(&name).await?, &filter);
             if tree != last {
                 send(&sender, &json!({"result": tree})).await?;
                 last = tree;
             }
+            sleep(TREE_PAUSE).await;
+            // What changed in the pause waits in the channel and is seen at once.
+            let _ = timeout(TREE_PERIOD, changed(&mut changes, &name)).await;
         }
     };
     answer(&app, caller, feed, events)
+}
+
+/// Returns when the board shows another state of the application.
+async fn changed(changes: &mut Receiver<Change>, name: &str) {
+    loop {
+        match changes.recv().await {
+            Ok(change) if meta::name(&change.app) != name => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    }
 }

@@ -63,9 +63,10 @@ impl Bench {
     }
 
     /// Puts an application into the cluster and on the board.
+    #[expect(clippy::needless_pass_by_value, reason = "it reads better at every call")]
     fn app(&self, name: &str, spec: Value, status: Value) {
         let mut fake = self.fake.lock().unwrap();
-        fake.put(name, spec, status);
+        fake.put(name, &spec, &status);
         let mut app = fake.apps[name].clone();
         drop(fake);
         app["metadata"].as_object_mut().unwrap().remove("managedFields");

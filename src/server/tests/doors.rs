@@ -69,19 +69,20 @@ async fn a_cluster_that_does_not_answer_lets_nobody_in() {
 
 #[tokio::test]
 async fn insecure_local_lets_in_this_machine_and_no_page_of_a_stranger() {
+    type Row = (&'static str, &'static [(&'static str, &'static str)], bool);
+    const LOCAL: (&str, &str) = ("host", "127.0.0.1:8080");
     let bench = Bench::new(Access::InsecureLocal);
-    let local = ("host", "127.0.0.1:8080");
-    let table: [(&str, &[(&str, &str)], bool); 10] = [
-        ("127.0.0.1:5", &[local], true),
+    let table: [Row; 10] = [
+        ("127.0.0.1:5", &[LOCAL], true),
         ("[::1]:5", &[("host", "localhost:8080")], true),
-        ("127.0.0.1:5", &[local, ("origin", "http://localhost:8080")], true),
-        ("127.0.0.1:5", &[local, ("sec-fetch-site", "same-origin")], true),
-        ("10.0.0.7:5", &[local], false),
+        ("127.0.0.1:5", &[LOCAL, ("origin", "http://localhost:8080")], true),
+        ("127.0.0.1:5", &[LOCAL, ("sec-fetch-site", "same-origin")], true),
+        ("10.0.0.7:5", &[LOCAL], false),
         ("127.0.0.1:5", &[("host", "evil.example")], false),
         ("127.0.0.1:5", &[], false),
-        ("127.0.0.1:5", &[local, ("origin", "http://evil.example")], false),
-        ("127.0.0.1:5", &[local, ("origin", "null")], false),
-        ("127.0.0.1:5", &[local, ("sec-fetch-site", "cross-site")], false),
+        ("127.0.0.1:5", &[LOCAL, ("origin", "http://evil.example")], false),
+        ("127.0.0.1:5", &[LOCAL, ("origin", "null")], false),
+        ("127.0.0.1:5", &[LOCAL, ("sec-fetch-site", "cross-site")], false),
     ];
     for (remote, headers, allowed) in table {
         let (status, body) = bench.ask(request_from(remote, LIST, headers)).await;

@@ -60,7 +60,7 @@ fn failure(code: u16, reason: &str) -> (u16, Value) {
 }
 
 impl State {
-    pub(super) fn put(&mut self, name: &str, spec: Value, status: Value) {
+    pub(super) fn put(&mut self, name: &str, spec: &Value, status: &Value) {
         self.version += 1;
         let app = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
@@ -90,7 +90,7 @@ impl State {
                 Some(app) => (200, app.clone()),
                 None => failure(404, "NotFound"),
             },
-            ("PATCH", Some(name)) => self.patch(&name.to_owned(), &body),
+            ("PATCH", Some(name)) => self.patch(name, &body),
             ("DELETE", Some(name)) => match self.apps.remove(name) {
                 Some(_) => {
                     (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
