@@ -200,6 +200,28 @@ mod tests {
             "old": 4, "new": 1, "manager": "kubectl-edit", "at": "2026-11-21T10:01:00Z", "corrected": true,
         })];
         let text = describe(View(&app), &drifts, Some(80), Paint::new(false));
-        expect![[r#""#]].assert_eq(&text);
+        expect![[r#"
+            Name:        web
+            Project:     default
+            Source:      https://git.example.com/shop  path web  at HEAD
+            Destination: shop on https://kubernetes.default.svc
+            Sync policy: auto,self-heal
+            Sync:        OutOfSync at 0123456789abcdef0123456789abcdef01234567
+            Health:      Progressing  2 of 4 replicas updated
+            Operation:   Succeeded  successfully synced (all tasks run)
+            :            started 2026-11-21T10:00:00Z, finished 2026-11-21T10:00:02Z, retries 1
+            Image:       nginx:1.27
+
+            SyncError: web.yaml:3: \x1bbad
+              since 2026-11-21T10:00:00Z
+
+            KIND        NAMESPACE  NAME  SYNC       HEALTH       MESSAGE
+            Deployment  shop       web   OutOfSync  Progressing  2 of 4 replicas updated
+
+            DRIFT
+              2026-11-21T10:01:00Z  Deployment.apps shop/web  by kubectl-edit, put back
+                .spec.replicas: 4 -> 1
+        "#]]
+        .assert_eq(&text);
     }
 }

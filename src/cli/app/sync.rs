@@ -274,7 +274,7 @@ fn report(app: View<'_>, ui: &mut Ui) -> Result<(), CommandError> {
             Column::Fixed("KIND"),
             Column::Fixed("NAMESPACE"),
             Column::Fixed("NAME"),
-            Column::Fixed("RESULT"),
+            Column::State("RESULT"),
             Column::Text("MESSAGE"),
         ];
         let rows: Vec<Vec<String>> = operation.results().iter().map(result_row).collect();
