@@ -20,8 +20,8 @@ use token::Token;
 /// A server that does not accept a connection in this time is not there.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// Time for one whole answer. Rendering a large application takes some of it.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// Time for one whole answer. The server ends its own work, a refresh or a render, before.
+const ANSWER_MAX: Duration = Duration::from_secs(90);
 
 /// Largest answer that is read: ten thousand managed objects of 10 KB.
 const ANSWER_BYTES_MAX: usize = 128 << 20;
