@@ -69,7 +69,8 @@ fn a_difference_is_shown_and_gives_1() {
 
         web: 1 to update
         --- exit code 1
-    "#]].assert_eq(&ask(&fake, &["app", "diff", "web"]).transcript());
+    "#]]
+    .assert_eq(&ask(&fake, &["app", "diff", "web"]).transcript());
     let data = ask(&fake, &["diff", "web", "-o", "json"]);
     assert_eq!(data.code, 1);
     let data: Value = serde_json::from_str(&data.out).unwrap();
@@ -112,7 +113,8 @@ fn a_revision_is_compared_with_the_cluster() {
 
         </details>
         --- exit code 1
-    "#]].assert_eq(&run.transcript());
+    "#]]
+    .assert_eq(&run.transcript());
 }
 
 #[test]
@@ -144,7 +146,8 @@ fn a_checked_out_pull_request_is_compared_with_the_cluster() {
 
         web with DIRECTORY: 1 to update
         --- exit code 1
-    "#]].assert_eq(&run.transcript().replace(path, "DIRECTORY"));
+    "#]]
+    .assert_eq(&run.transcript().replace(path, "DIRECTORY"));
 
     fs::write(&file, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [}\n").unwrap();
     let run = ask(&fake, &["diff", "web", "--local", path]);
@@ -163,5 +166,6 @@ fn a_comparison_that_failed_is_not_no_difference() {
         --- standard error
         error: web can't be compared: web.yaml:3: bad
         --- exit code 2
-    "#]].assert_eq(&ask(&fake, &["diff", "web"]).transcript());
+    "#]]
+    .assert_eq(&ask(&fake, &["diff", "web"]).transcript());
 }

@@ -5,7 +5,6 @@ use std::{
     convert::Infallible,
     sync::{Arc, Mutex},
     thread::JoinHandle,
-    time::Duration,
 };
 
 use axum::{
@@ -21,10 +20,7 @@ use axum::{
 };
 use futures::Stream;
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, oneshot};
-
-/// Time between two states, so that each is seen by itself.
-const STEP: Duration = Duration::from_millis(30);
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// What the API answers with.
 #[derive(Default)]
@@ -55,9 +51,13 @@ pub(crate) struct Fake {
 
 struct World {
     script: Script,
-    now: Mutex<Option<Value>>,
+    /// Which of the states holds; their number when the application is gone.
+    at: Mutex<usize>,
     moving: Mutex<bool>,
-    changes: broadcast::Sender<Option<Value>>,
+    /// The last state that a client has seen since the states move: the next one waits for it, so
+    /// that none is missed, however slow the machine is.
+    seen: watch::Sender<usize>,
+    changes: broadcast::Sender<usize>,
     requests: Mutex<Vec<String>>,
 }
 
@@ -65,8 +65,9 @@ impl Fake {
     /// Starts it on a free port.
     pub(crate) fn start(script: Script) -> Self {
         let world = Arc::new(World {
-            now: Mutex::new(script.states.first().cloned()),
+            at: Mutex::default(),
             moving: Mutex::default(),
+            seen: watch::channel(0).0,
             changes: broadcast::channel(64).0,
             requests: Mutex::default(),
             script,
@@ -93,6 +94,47 @@ impl Fake {
     /// Method, path with query, and body of every request that changes something.
     pub(crate) fn actions(&self) -> Vec<String> {
         self.world.requests.lock().unwrap().clone()
+    }
+}
+
+impl World {
+    fn state(&self, at: usize) -> Option<Value> {
+        self.script.states.get(at).cloned()
+    }
+
+    fn now(&self) -> Option<Value> {
+        self.state(*self.at.lock().unwrap())
+    }
+
+    /// Lets the states follow one another, once: the second one at once, the others after their
+    /// predecessor was seen.
+    fn go_on(self: &Arc<Self>) {
+        if std::mem::replace(&mut *self.moving.lock().unwrap(), true) {
+            return;
+        }
+        let last = self.script.states.len() - usize::from(!self.script.ends_deleted);
+        let world = Arc::clone(self);
+        let mut seen = self.seen.subscribe();
+        let publish = move |at: usize| {
+            *world.at.lock().unwrap() = at;
+            // Nobody may be listening.
+            let _ = world.changes.send(at);
+        };
+        if last >= 1 {
+            publish(1);
+        }
+        tokio::spawn(async move {
+            for at in 2..=last {
+                seen.wait_for(|seen| *seen + 1 >= at).await.expect("the world goes on");
+                publish(at);
+            }
+        });
+    }
+
+    fn saw(&self, at: usize) {
+        if *self.moving.lock().unwrap() {
+            self.seen.send_if_modified(|seen| std::mem::replace(seen, at.max(*seen)) < at);
+        }
     }
 }
 
@@ -144,7 +186,7 @@ async fn known(
 
 async fn list(State(world): State<Arc<World>>) -> Response {
     let other = world.script.answers.get("list").cloned();
-    let items: Vec<Value> = world.now.lock().unwrap().iter().cloned().collect();
+    let items: Vec<Value> = world.now().into_iter().collect();
     Json(other.unwrap_or(json!({"metadata": {}, "items": items}))).into_response()
 }
 
@@ -156,12 +198,16 @@ async fn one(
     if let Some(level) = query.get("refresh") {
         world.requests.lock().unwrap().push(format!("refresh {level}"));
     }
-    let now = world.now.lock().unwrap().clone();
-    let Some(now) = now.filter(|_| name == "web") else { return absent(&name) };
-    if world.script.runs {
-        go_on(&world);
+    let at = *world.at.lock().unwrap();
+    world.saw(at);
+    // Whoever follows has opened the stream before it looks.
+    if world.script.runs && world.changes.receiver_count() > 0 {
+        world.go_on();
     }
-    Json(now).into_response()
+    match world.state(at).filter(|_| name == "web") {
+        Some(now) => Json(now).into_response(),
+        None => absent(&name),
+    }
 }
 
 async fn action(
@@ -180,51 +226,33 @@ async fn action(
         return refuse(StatusCode::BAD_REQUEST, refusal.as_str().unwrap());
     }
     // As Argo CD does, the answer shows the request in its slot.
-    let mut now = world.now.lock().unwrap().clone().unwrap();
+    let mut now = world.now().unwrap();
     now["operation"] = json!({"sync": {}});
-    go_on(&world);
+    world.go_on();
     Json(now).into_response()
-}
-
-/// Lets the states follow one another, once.
-fn go_on(world: &Arc<World>) {
-    let mut moving = world.moving.lock().unwrap();
-    if std::mem::replace(&mut *moving, true) {
-        return;
-    }
-    let world = Arc::clone(world);
-    tokio::spawn(async move {
-        for state in &world.script.states[1..] {
-            tokio::time::sleep(STEP).await;
-            *world.now.lock().unwrap() = Some(state.clone());
-            let _ = world.changes.send(Some(state.clone()));
-        }
-        if world.script.ends_deleted {
-            tokio::time::sleep(STEP).await;
-            *world.now.lock().unwrap() = None;
-            let _ = world.changes.send(None);
-        }
-    });
 }
 
 async fn stream(State(world): State<Arc<World>>) -> Response {
     if world.script.no_stream {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many streams");
     }
-    Sse::new(events(world.changes.subscribe())).into_response()
+    let changes = world.changes.subscribe();
+    Sse::new(events(world, changes)).into_response()
 }
 
 fn events(
-    changes: broadcast::Receiver<Option<Value>>,
+    world: Arc<World>,
+    changes: broadcast::Receiver<usize>,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    futures::stream::unfold(changes, |mut changes| async move {
-        let change = changes.recv().await.ok()?;
-        let result = match change {
+    futures::stream::unfold((world, changes), |(world, mut changes)| async move {
+        let at = changes.recv().await.ok()?;
+        let result = match world.state(at) {
             Some(app) => json!({"type": "MODIFIED", "application": app}),
             None => json!({"type": "DELETED", "application": {}}),
         };
+        world.saw(at);
         let event = Event::default().data(json!({ "result": result }).to_string());
-        Some((Ok(event), changes))
+        Some((Ok(event), (world, changes)))
     })
 }
 

@@ -58,13 +58,13 @@ fn a_sync_is_followed_to_its_end_one_line_per_event() {
         web: health Progressing
         web: operation Succeeded: successfully synced (all tasks run)
         web: sync Synced: 0123456789
-        web: Succeeded at 0123456789: successfully synced (all tasks run)
         web: Synced at 0123456789, Progressing
           Deployment.apps shop/web: Healthy
         web: health Healthy
         web: Synced at 0123456789, Healthy
         --- exit code 0
-    "#]].assert_eq(&run.transcript());
+    "#]]
+    .assert_eq(&run.transcript());
 }
 
 #[test]
@@ -128,10 +128,10 @@ fn a_failed_sync_ends_with_1_and_says_why() {
     expect![[r#"
         web: operation Failed: one or more objects failed to apply
           Deployment shop/web: SyncFailed: image: \x1b[31minvalid
-        web: Failed at 0123456789: one or more objects failed to apply
         web: OutOfSync at 0123456789, Healthy
         --- exit code 1
-    "#]].assert_eq(&ask(&fake, &["app", "sync", "web"]).transcript());
+    "#]]
+    .assert_eq(&ask(&fake, &["app", "sync", "web"]).transcript());
 }
 
 #[test]
@@ -143,7 +143,8 @@ fn a_refused_sync_ends_with_2() {
         --- standard error
         error: another operation is already in progress
         --- exit code 2
-    "#]].assert_eq(&ask(&fake, &["app", "sync", "web"]).transcript());
+    "#]]
+    .assert_eq(&ask(&fake, &["app", "sync", "web"]).transcript());
 }
 
 #[test]
@@ -164,9 +165,10 @@ fn a_sync_that_takes_too_long_is_left_alone() {
     let run = ask(&fake, &["app", "sync", "web", "--timeout", "500ms"]);
     expect![[r#"
         web: operation Running: waiting
-        web: not there after 500ms; it goes on
+        web: not done after 500ms; it goes on
         --- exit code 1
-    "#]].assert_eq(&run.transcript());
+    "#]]
+    .assert_eq(&run.transcript());
 }
 
 #[test]
@@ -206,7 +208,8 @@ fn a_wait_says_what_it_waits_for() {
         web: health Healthy
         web: Synced at 0123456789, Healthy
         --- exit code 0
-    "#]].assert_eq(&ask(&fake, &["app", "wait", "web"]).transcript());
+    "#]]
+    .assert_eq(&ask(&fake, &["app", "wait", "web"]).transcript());
 }
 
 #[test]
@@ -217,17 +220,18 @@ fn a_wait_ends_with_1_when_it_is_in_vain() {
         web: operation Failed: refused
         web: OutOfSync at 0123456789, Healthy
         --- exit code 1
-    "#]].assert_eq(&ask(&fake, &["app", "wait", "web"]).transcript());
+    "#]]
+    .assert_eq(&ask(&fake, &["app", "wait", "web"]).transcript());
 
     let states = vec![web(10, "Synced", "Degraded")];
     let fake = Fake::start(Script { states, ..Script::default() });
     let run = ask(&fake, &["app", "wait", "web", "--health", "--timeout", "1"]);
     expect![[r#"
         web: waits for health (Degraded: no reason known)
-        web: still waits for health (Degraded: no reason known)
-        web: not there after 1s; it goes on
+        web: after 1s still waits for health (Degraded: no reason known)
         --- exit code 1
-    "#]].assert_eq(&run.transcript());
+    "#]]
+    .assert_eq(&run.transcript());
     assert_eq!(ask(&fake, &["app", "wait", "web", "--health", "--degraded"]).code, 0);
 
     let fake = Fake::start(Script {
