@@ -26,15 +26,15 @@ use output::Ui;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; no differences; the application got there
-  1  the answer is no: there are differences, the sync failed, the wait timed out
-  2  wrong arguments, an input that can't be read, a setting that can't work
-     (and every failure of \"diff\" and \"app diff\")
-  3  the status API or the cluster can't be reached, or refused
+  1  no: there are differences, the sync failed, the time is over
+  2  wrong arguments, an unreadable input, a setting that can't work;
+     of \"diff\" and \"app diff\" every failure
+  3  the status API or the cluster can't be reached, or is in trouble
   4  a bug in steadfast
 
 Environment:
   NO_COLOR        no colours (CLICOLOR_FORCE=1: colours also into a pipe)
-  STEADFAST_...   a default for the flag of this name, see the help of each command";
+  STEADFAST_...   defaults for flags, named in the help of each command";
 
 /// A GitOps controller for Kubernetes: keeps clusters equal to Git
 ///

@@ -206,6 +206,7 @@ fn compare_lists(path: &FieldPath, old: &[Value], new: &[Value], changes: &mut V
     }
 }
 
+/// The fields of an item that tell it apart from the others.
 type Key = Map<String, Value>;
 
 fn compare_keyed(
@@ -232,20 +233,28 @@ fn compare_keyed(
     }
 }
 
-/// The keys by which the items of both lists are told apart; `None` when they have none, or when a
-/// key stands twice in one list.
 fn keys_of_both(path: &FieldPath, old: &[Value], new: &[Value]) -> Option<(Vec<Key>, Vec<Key>)> {
     let field = match path.0.last() {
         Some(PathElement::Field(name)) => name.as_str(),
         _ => "",
     };
+    shared_keys(field, [old, new]).map(<_>::from)
+}
+
+/// The keys by which the items of several states of one list are told apart, `field` being the name
+/// of the list; `None` when they have none, or when a key stands twice in one list.
+pub(crate) fn shared_keys<const N: usize>(
+    field: &str,
+    lists: [&[Value]; N],
+) -> Option<[Vec<Key>; N]> {
     let special = KEYS.iter().find(|(name, _)| *name == field).map_or(&[][..], |(_, keys)| keys);
     special.iter().copied().chain([&["name"][..]]).find_map(|names| {
         let keys = |list: &[Value]| -> Option<Vec<Key>> {
             let keys: Option<Vec<Key>> = list.iter().map(|item| key_of(item, names)).collect();
             keys.filter(|keys| keys.iter().collect::<HashSet<_>>().len() == keys.len())
         };
-        Some((keys(old)?, keys(new)?))
+        let all: Vec<Vec<Key>> = lists.iter().map(|list| keys(list)).collect::<Option<_>>()?;
+        all.try_into().ok()
     })
 }
 
