@@ -27,11 +27,13 @@ pub(super) fn render(path: &str, bytes: &[u8], limits: &Limits, rendered: &mut R
         rendered.error(path, 1, message.to_owned());
         return;
     }
-    let mut loaded = yaml::load(bytes, &limits.yaml);
+    let is_json = path.ends_with(".json");
+    let load = if is_json { yaml::load_json } else { yaml::load };
+    let mut loaded = load(bytes, &limits.yaml);
     let is_manifest = looks_like_manifest(bytes);
     let any_object = loaded.documents.iter().any(|d| d.value.get("kind").is_some());
     // As in Argo CD: a file that can't be read and does not look like a manifest is another file.
-    let manifests_expected = is_manifest || any_object || path.ends_with(".json");
+    let manifests_expected = is_manifest || any_object || is_json;
     for problem in std::mem::take(&mut loaded.errors) {
         if manifests_expected {
             rendered.error(path, problem.line, problem.message);
