@@ -1,9 +1,9 @@
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path};
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::object::{Severity, Tree, meta};
+use crate::object::{EntryKind, Severity, Tree, TreeEntry, TreeError, meta};
 
 /// A directory with these files; a content that starts with `->` makes a symbolic link.
 fn tree(files: &[(&str, &str)]) -> (TempDir, DirTree) {
@@ -523,4 +523,63 @@ fn one_file_can_be_rendered_by_itself() {
     let rendered = file(&tree, "d", &Limits::default());
     assert_eq!(findings(&rendered), ["Error d: path d is no file"]);
     assert!(rendered.findings.iter().all(|finding| finding.severity == Severity::Error));
+}
+
+/// One flat directory in memory; a file without content can't be read.
+struct Flat(BTreeMap<&'static str, (EntryKind, Option<String>)>);
+
+impl Tree for Flat {
+    fn entry(&self, path: &str) -> Result<Option<TreeEntry>, TreeError> {
+        Ok(self.list("")?.into_iter().find(|entry| entry.name == path))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<TreeEntry>, TreeError> {
+        let entries = self.0.iter().filter(|_| path.is_empty());
+        Ok(entries
+            .map(|(name, (kind, content))| TreeEntry {
+                name: (*name).to_owned(),
+                kind: *kind,
+                id: format!("{content:?}").into(),
+            })
+            .collect())
+    }
+
+    fn read(&self, path: &str, _bytes_max: u64) -> Result<Vec<u8>, TreeError> {
+        match self.0.get(path) {
+            Some((_, Some(content))) => Ok(content.clone().into_bytes()),
+            _ => Err(TreeError::Io { path: path.to_owned(), cause: "the pack is damaged".into() }),
+        }
+    }
+}
+
+#[test]
+fn a_store_that_fails_is_an_error_and_its_result_is_not_used_again() {
+    let tree = Flat(BTreeMap::from([
+        ("a.yaml", (EntryKind::File, Some(config_map("a")))),
+        ("b.yaml", (EntryKind::File, None)),
+        ("vendor", (EntryKind::Submodule, None)),
+    ]));
+    let cache = RenderCache::new(10, 1 << 20);
+    let key = RenderKey { repository: "repo".to_owned(), source: deep("") };
+    let get = || cache.get(&key, &tree, || directory(&tree, &key.source, &Limits::default()));
+    let rendered = get();
+    assert_eq!(names(&rendered), ["a"]);
+    assert_eq!(
+        findings(&rendered),
+        [
+            "Warning vendor: a submodule; its files are not part of the repository and are not read",
+            "Error b.yaml: b.yaml: cannot be read: the pack is damaged",
+        ]
+    );
+    assert!(!rendered.reads.holds(&tree));
+    get();
+    let stats = cache.stats();
+    assert_eq!((stats.hits, stats.misses, stats.entries), (0, 2, 0));
+    let rendered = directory(&tree, &deep("vendor/x"), &Limits::default());
+    assert_eq!(
+        findings(&rendered),
+        [
+            "Error vendor/x: path vendor/x leads into the submodule vendor; its files are not part of the repository, copy them"
+        ]
+    );
 }

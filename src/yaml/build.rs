@@ -195,7 +195,8 @@ impl Builder<'_, '_> {
         let value = self.anchors[&anchor].value.clone();
         if self.expects_key() {
             let key = key_of(value).map_err(|message| Problem { line, message })?;
-            return self.key(key, line);
+            self.key(key, line);
+            return Ok(());
         }
         self.complete(Node { value, nodes, depth, line, alias: true }, 0)
     }
@@ -216,14 +217,14 @@ impl Builder<'_, '_> {
             self.warn(line, surprise);
         }
         let key = scalar.into_key().map_err(|message| Problem { line, message })?;
-        self.key(key, line)
+        self.key(key, line);
+        Ok(())
     }
 
-    fn key(&mut self, key: String, line: u32) -> Result<(), Problem> {
+    fn key(&mut self, key: String, line: u32) {
         if let Some(Frame { content: Content::Map { slot, .. }, .. }) = self.stack.last_mut() {
             *slot = Slot::Value { key, line };
         }
-        Ok(())
     }
 
     /// Hands a finished value to its parent, and to its anchor.

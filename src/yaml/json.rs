@@ -51,7 +51,7 @@ pub(super) fn load<'a>(text: &'a str, limits: &Limits) -> Result<Documents<'a>, 
 }
 
 /// Counts the values, measures the depth, and turns integers beyond 63 bits into floats, as
-/// Kubernetes holds them. Recursive: serde_json does not read deeper than 128 levels.
+/// Kubernetes holds them. Recursive, because the JSON reader goes no deeper than 128 levels.
 fn settle(value: &mut Value, nodes: &mut u64) -> usize {
     *nodes += 1;
     match value {

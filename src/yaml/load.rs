@@ -153,8 +153,8 @@ fn load_yaml<'a>(text: &'a str, limits: &Limits) -> Documents<'a> {
 }
 
 fn line_at(bytes: &[u8], offset: usize) -> u32 {
-    let breaks = bytes[..offset].iter().filter(|byte| **byte == b'\n').count();
-    u32::try_from(breaks).unwrap_or(u32::MAX).saturating_add(1)
+    let lines = bytes[..offset].split(|byte| *byte == b'\n').count();
+    u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
 /// Refuses what Go's reader refuses (control characters) and warns of the three characters that Go takes for line breaks and everybody else does not.
@@ -174,7 +174,10 @@ fn check_characters(
         }
         let Some(character) = text[offset..].chars().next() else { break };
         match character {
-            '\u{85}' | '\u{2028}' | '\u{2029}' if warnings.len() < limits.warnings_max => {
+            '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                if warnings.len() >= limits.warnings_max {
+                    continue;
+                }
                 warnings.push(Problem {
                     line: line_at(bytes, offset),
                     message: format!(
