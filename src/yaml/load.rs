@@ -134,14 +134,8 @@ fn load_yaml<'a>(text: &'a str, limits: &Limits) -> Documents<'a> {
         loaded.errors.push(error);
         return loaded;
     }
-    let (chunks, broken) = split::split(text);
+    let (chunks, broken) = split::split(text, limits.documents_max);
     for chunk in chunks {
-        if loaded.documents.len() >= limits.documents_max {
-            let line = chunk.lines_before + 1;
-            let message = format!("more than {} documents in one file", limits.documents_max);
-            loaded.errors.push(Problem { line, message });
-            return loaded;
-        }
         match build::build(&chunk, limits, &mut loaded.warnings) {
             Ok(Some(document)) => loaded.documents.push(document),
             Ok(None) => {}
@@ -157,7 +151,8 @@ fn line_at(bytes: &[u8], offset: usize) -> u32 {
     u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
-/// Refuses what Go's reader refuses (control characters) and warns of the three characters that Go takes for line breaks and everybody else does not.
+/// Refuses what Go's reader refuses (control characters) and warns of the three characters that Go
+/// takes for line breaks and everybody else does not.
 fn check_characters(
     text: &str,
     limits: &Limits,

@@ -57,7 +57,7 @@ fn errors_name_their_line() {
         ("a: 1\n? [x]\n: 1\n", "2: a map or list can't be a key"),
         ("x: 1\na: &a [*a]\n", "2: an anchor's value contains itself"),
         ("a: 1\nb:\n  <<: 3\n", "3: `<<` takes a map or a list of maps"),
-        ("a: !!int x\n", "1: `x` does not fit the tag !!int"),
+        ("a: !!int x\n", "1: the value does not fit the tag !!int"),
         ("a: 1\nb: !!binary '*'\n", "2: the value of !!binary is not base64"),
         ("a: 1\nb: x\u{1}\n", "2: holds the control character U+0001"),
         ("a: 1\n--- b\n", "2: `---` is followed by `b`"),
@@ -74,8 +74,14 @@ fn what_a_person_may_not_expect_is_a_warning() {
     let table = [
         ("a: 1\nb: yes\n", "2: `yes` is read as true; write true, or quote it"),
         ("a: off\n", "1: `off` is read as false; write false, or quote it"),
-        ("a: 08\n", "1: `08` is no octal number and is read as 8; write 8, or quote it"),
-        ("a: 1_000\n", "1: `1_000` is read as the number 1000; quote it if text is meant"),
+        (
+            "a: 08\n",
+            "1: a number with a leading zero and a digit above 7 is no octal number and is read as decimal; leave the zero out, or quote it",
+        ),
+        (
+            "a: 1_000\n",
+            "1: a number with underscores is read without them; quote it if text is meant",
+        ),
         ("on: 1\n", "1: the key `on` is read as \"true\"; quote it"),
         ("1.10: 1\n", "1: the key `1.10` is read as \"1.1\"; quote it"),
         ("a: 1\nb: 1\na: 2\n", "3: the key `a` is here a second time; the last one counts"),
@@ -85,7 +91,7 @@ fn what_a_person_may_not_expect_is_a_warning() {
         ),
         (
             "a: 18446744073709551615\n",
-            "1: `18446744073709551615` does not fit 63 bits and loses digits; quote it",
+            "1: a number beyond 63 bits loses digits; quote it if text is meant",
         ),
         (
             "a: 1\n...\nb: 2\n",
