@@ -12,7 +12,11 @@ fn normal(value: Value) -> Value {
             (Some(whole), _) => Value::from(whole),
             (None, Some(float)) => {
                 let whole = format!("{float}").parse::<i64>();
-                if float.abs() < 1e21 { whole.map_or(Value::from(float), Value::from) } else { Value::from(float) }
+                if float.abs() < 1e21 {
+                    whole.map_or(Value::from(float), Value::from)
+                } else {
+                    Value::from(float)
+                }
             }
             _ => Value::Number(number),
         },
