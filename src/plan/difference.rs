@@ -164,7 +164,7 @@ fn compare(
         }
         (old, new) if old == new => {}
         (old, new) => {
-            changes.push(FieldChange { path: path.clone(), old: old.cloned(), new: new.cloned() })
+            changes.push(FieldChange { path: path.clone(), old: old.cloned(), new: new.cloned() });
         }
     }
 }
