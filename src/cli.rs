@@ -10,6 +10,7 @@ mod connection;
 mod controller;
 mod diff;
 mod error;
+mod health;
 mod output;
 mod render;
 mod version;
@@ -75,6 +76,7 @@ enum Verb {
     Diff(diff::DiffVerb),
     /// Print the manifests of a directory (offline) or of an application
     Render(render::RenderArgs),
+    Health(health::HealthArgs),
     /// Print a script that completes commands in your shell
     Completions(completions::CompletionsArgs),
     /// Print the version
@@ -131,6 +133,7 @@ fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),
         Verb::Render(args) => render::run(args, ui),
+        Verb::Health(args) => health::run(&args, ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Version(args) => version::run(&args, ui),
     }
