@@ -102,3 +102,6 @@ macro_rules! namespaced_resource {
     };
 }
 use namespaced_resource;
+
+#[cfg(test)]
+mod tests;

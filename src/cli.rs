@@ -11,6 +11,7 @@ mod controller;
 mod diff;
 mod error;
 mod health;
+pub mod install;
 mod output;
 mod render;
 mod version;
@@ -77,6 +78,8 @@ enum Verb {
     /// Print the manifests of a directory (offline) or of an application
     Render(render::RenderArgs),
     Health(health::HealthArgs),
+    /// Print the manifests that run the controller in a cluster
+    Install(install::InstallArgs),
     /// Print a script that completes commands in your shell
     Completions(completions::CompletionsArgs),
     /// Print the version
@@ -90,6 +93,8 @@ enum Answer {
     Yes,
     /// Differences; it failed; it did not get there in time.
     No,
+    /// The input can't be read, and every reason has been told.
+    Unreadable,
 }
 
 impl From<Answer> for ExitCode {
@@ -97,6 +102,7 @@ impl From<Answer> for ExitCode {
         match answer {
             Answer::Yes => Self::SUCCESS,
             Answer::No => Self::from(1),
+            Answer::Unreadable => Self::from(2),
         }
     }
 }
@@ -134,6 +140,10 @@ fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
         Verb::Diff(args) => diff::run_verb(args, ui),
         Verb::Render(args) => render::run(args, ui),
         Verb::Health(args) => health::run(&args, ui),
+        Verb::Install(args) => {
+            install::run(&args, ui.writer())?;
+            Ok(Answer::Yes)
+        }
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Version(args) => version::run(&args, ui),
     }

@@ -59,9 +59,9 @@ mod tests {
     fn a_go_duration_is_read_and_nothing_else() {
         let table = [
             ("5s", Some(Duration::from_secs(5))),
-            ("3m", Some(Duration::from_secs(180))),
-            ("1h30m", Some(Duration::from_secs(5400))),
-            ("1.5h", Some(Duration::from_secs(5400))),
+            ("3m", Some(Duration::from_mins(3))),
+            ("1h30m", Some(Duration::from_mins(90))),
+            ("1.5h", Some(Duration::from_mins(90))),
             ("250ms", Some(Duration::from_millis(250))),
             ("1m500ms", Some(Duration::from_millis(60_500))),
             ("10", Some(Duration::from_secs(10))),

@@ -67,19 +67,15 @@ macro_rules! words {
 
 words! {
     /// Whether the cluster is as Git says.
+    #[derive(Default)]
     SyncCode {
         /// Nothing differs.
         Synced,
         /// Something differs.
         OutOfSync,
         /// It could not be found out.
+        #[default]
         Unknown,
-    }
-}
-
-impl Default for SyncCode {
-    fn default() -> Self {
-        Self::Unknown
     }
 }
 

@@ -62,7 +62,7 @@ enum Format {
 /// group), in Lua 5.1. It finds the object in "obj" and returns
 /// {status = "...", message = "..."}. A kind without a rule has no status.
 ///
-/// What can't be read is listed as "error: FILE:LINE: why", and the exit code is 2.
+/// What can't be read is listed as `error: FILE:LINE: why`, and the exit code is 2.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct HealthArgs {

@@ -16,7 +16,8 @@ use super::{
     ColorChoice,
     error::{CommandError, Kind, chain},
 };
-use paint::{Paint, escape};
+use crate::yaml;
+use paint::{Paint, escape, escape_json, escape_lines};
 
 /// Width of lines where there is no terminal to ask: tables are for people, and people's
 /// terminals are this wide. `-o wide` does not cut at all.
@@ -82,6 +83,11 @@ impl Ui {
         Ok(self.out.write_all(bytes)?)
     }
 
+    /// For what writes by itself.
+    pub(super) fn writer(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
     /// Makes everything written so far visible.
     pub(super) fn flush(&mut self) -> Result<(), CommandError> {
         Ok(self.out.flush()?)
@@ -90,26 +96,23 @@ impl Ui {
     /// Writes data as indented JSON.
     pub(super) fn json<T: Serialize>(&mut self, data: &T) -> Result<(), CommandError> {
         let text = serde_json::to_string_pretty(data).map_err(CommandError::internal)?;
-        // JSON escapes what lies below U+0020 and leaves DEL and U+0080 to U+009F as they are,
-        // one of which (CSI) starts a terminal sequence.
-        let text: String = text.chars().fold(String::new(), |mut safe, c| {
-            match c {
-                '\u{7f}'..='\u{9f}' => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
-                c => safe.push(c),
-            }
-            safe
-        });
-        self.line(&text)
+        self.line(&escape_json(&text))
     }
 
-    /// Writes data as one YAML document.
+    /// Writes data as one YAML document. A terminal gets the characters that turn the direction of
+    /// text as escapes; a file gets the data as it is.
     pub(super) fn yaml<T: Serialize>(&mut self, data: &T) -> Result<(), CommandError> {
-        let text = serde_yaml::to_string(data).map_err(CommandError::internal)?;
+        let value = serde_json::to_value(data).map_err(CommandError::internal)?;
+        let text = yaml::print(&value);
+        let text = if self.terminal { escape_lines(&text) } else { text };
         self.bytes(text.as_bytes())
     }
 
     /// Writes objects as YAML documents, each after a `---` line.
-    pub(super) fn yaml_documents(&mut self, objects: &[Value]) -> Result<(), CommandError> {
+    pub(super) fn yaml_documents<'a>(
+        &mut self,
+        objects: impl IntoIterator<Item = &'a Value>,
+    ) -> Result<(), CommandError> {
         for object in objects {
             self.line("---")?;
             self.yaml(object)?;

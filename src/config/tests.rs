@@ -84,7 +84,7 @@ fn every_refusal_names_its_flag() {
     let table = [
         ("--poll-interval 500ms", "--poll-interval 500ms: write a time from 1s to 24h"),
         ("--poll-interval 25h", "--poll-interval 25h: write a time from 1s to 24h"),
-        ("--poll-interval 30", "for '--poll-interval <DUR>': the unit is missing"),
+        ("--poll-interval 30x", "for '--poll-interval <DUR>': write a number with a unit"),
         ("--listen localhost", "for '--listen <ADDR>': write an IP address and a port"),
         ("--namespace Shop", "--namespace \"Shop\": not the name of a namespace"),
         ("--log-level steadfast=loud", "--log-level \"steadfast=loud\": neither a level nor"),

@@ -50,7 +50,7 @@ pub(super) struct DeleteArgs {
 
     /// Time to wait at most; 0 is for ever
     #[arg(long, value_name = "DUR", default_value = "10m", requires = "wait",
-          value_parser = duration::parse_or_seconds)]
+          value_parser = duration::parse)]
     timeout: Duration,
 
     /// Do not ask

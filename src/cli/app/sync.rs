@@ -89,7 +89,7 @@ pub(super) struct FollowingArgs {
 
     /// Time to follow at most, such as 90s or 10m; 0 is for ever
     #[arg(long, value_name = "DUR", default_value = "10m")]
-    #[arg(value_parser = duration::parse_or_seconds)]
+    #[arg(value_parser = duration::parse)]
     timeout: Duration,
 }
 

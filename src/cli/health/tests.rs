@@ -64,14 +64,14 @@ fn objects_of_one_file_explain_each_other() {
 #[test]
 fn the_table_fits_80_columns() {
     let ui = Ui::new(ColorChoice::Never);
-    expect![[r#"
+    expect![[r"
         KIND             NAMESPACE/NAME  STATUS       MESSAGE
         Deployment.apps  shop/web        Progressing  2 of 4 replicas updated; pod web-…
         ReplicaSet.apps  shop/web-7d9    Progressing  0 of 2 replicas available; pod we…
         Pod              shop/web-7d9-x  Degraded     ImagePullBackOff: Back-off pullin…
         ConfigMap        shop/settings   -
         Namespace        shop            -
-    "#]]
+    "]]
     .assert_eq(&text(&lines(FILE, &Scripts::default()), Some(80), &ui));
     let wide = text(&lines(FILE, &Scripts::default()), None, &ui);
     assert!(wide.contains("Back-off pulling image \"web:v2\"\n"), "{wide}");
@@ -93,14 +93,14 @@ fn what_is_no_object_is_told_with_its_line() {
     };
     let text = "kind: Pod\n---\n- 1\n---\na: [\n---\napiVersion: v1\nkind: Pod\n";
     assert_eq!(read(text).objects.len(), 1);
-    expect![[r#"
+    expect![[r"
         web.yaml:1: an object has apiVersion and kind
         web.yaml:3: an object has apiVersion and kind
-        web.yaml:5: unclosed bracket '['"#]]
+        web.yaml:5: unclosed bracket '['"]]
     .assert_eq(&errors(text).join("\n"));
-    expect![[r#"
+    expect![[r"
         web.yaml:4: an object has apiVersion and kind
-        web.yaml:5: an object has apiVersion and kind"#]]
+        web.yaml:5: an object has apiVersion and kind"]]
     .assert_eq(&errors("apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- 7\n").join("\n"));
 }
 

@@ -86,12 +86,28 @@ pub(in crate::cli) fn escape_lines(text: &str) -> String {
     safe
 }
 
+/// Escapes what JSON itself leaves as it is: DEL, U+0080 to U+009F, one of which (CSI) starts a
+/// terminal sequence, and the characters that turn the direction of text. The data stays the same.
+pub(in crate::cli) fn escape_json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\u{7f}'..='\u{9f}') || turns_direction(c) {
+            write!(safe, "\\u{:04x}", u32::from(c)).expect("writing to a String does not fail");
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn push_escaped(safe: &mut String, c: char) {
-    let turns_direction =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let written = match c {
         c if c.is_ascii_control() => write!(safe, "\\x{:02x}", u32::from(c)),
-        c if c.is_control() || turns_direction => write!(safe, "\\u{{{:x}}}", u32::from(c)),
+        c if c.is_control() || turns_direction(c) => write!(safe, "\\u{{{:x}}}", u32::from(c)),
         c => safe.write_char(c),
     };
     written.expect("writing to a String does not fail");
