@@ -58,9 +58,9 @@ enum Format {
 ///   kubectl get certificates,deploy,rs,pods -o yaml |
 ///     steadfast health - --scripts checks
 ///
-/// A script is DIR/<group>/<Kind>/health.lua (DIR/<Kind>/health.lua for the core
-/// group), in Lua 5.1. It finds the object in "obj" and returns
-/// {status = "...", message = "..."}. A kind without a rule has no status.
+/// A script is `DIR/<group>/<Kind>/health.lua`, or `DIR/<Kind>/health.lua` for the
+/// core group, in Lua 5.1. It finds the object in `obj` and returns
+/// `{status = "...", message = "..."}`. A kind without a rule has no status.
 ///
 /// What can't be read is listed as `error: FILE:LINE: why`, and the exit code is 2.
 #[derive(Debug, Args)]
