@@ -16,6 +16,7 @@ use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, T
 
 use crate::{object::GroupKind, report::board::Board};
 
+pub(crate) use self::apps::is_automated;
 use self::{
     define::{APP, Definer, SECONDS_FINE, SECONDS_GIT, SECONDS_PASS},
     process::Process,
