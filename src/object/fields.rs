@@ -19,7 +19,7 @@ use super::{FieldPath, PathElement};
 pub struct FieldSet {
     /// True when the path of this node is in the set.
     member: bool,
-    children: BTreeMap<Box<str>, FieldSet>,
+    children: BTreeMap<Box<str>, Self>,
 }
 
 impl FieldSet {
