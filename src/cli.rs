@@ -4,6 +4,9 @@
 //! verb answers yes or no ([`Answer`]) or fails ([`error::CommandError`]), and both decide the exit
 //! code.
 
+// clap shows the documentation of flags as it is: backticks would be printed.
+#![allow(clippy::doc_markdown, reason = "help texts are no markdown")]
+
 mod app;
 mod completions;
 mod connection;

@@ -30,7 +30,7 @@ const PORT_DEFAULT: u16 = 8080;
 const POLL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Polling slower than this looks like a stuck controller.
-const POLL_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const POLL_INTERVAL_MAX: Duration = Duration::from_hours(24);
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +43,7 @@ pub enum LogFormat {
 
 /// The flags of `steadfast controller`, as typed.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no markdown")]
 pub struct ControllerArgs {
     /// Kubeconfig of the cluster that holds the Application resources
     ///

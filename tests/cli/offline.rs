@@ -204,7 +204,7 @@ fn colours_come_when_asked_for_only() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     // More than a pipe holds, so that the program is still writing when its reader is gone.
-    let values: String = (0..20_000).map(|n| format!("  key{n}: value\n")).collect();
+    let values = (0..20_000).map(|n| format!("  key{n}: value")).collect::<Vec<_>>().join("\n");
     let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: big}}\ndata:\n{values}");
     let directory = directory(&[("big.yaml", &text)]);
     let mut program = command(&["render", directory.path().to_str().unwrap()]);
