@@ -13,6 +13,7 @@ mod connection;
 mod controller;
 mod diff;
 mod error;
+mod health;
 pub mod install;
 mod output;
 mod render;
@@ -79,6 +80,7 @@ enum Verb {
     Diff(diff::DiffVerb),
     /// Print the manifests of a directory (offline) or of an application
     Render(render::RenderArgs),
+    Health(health::HealthArgs),
     /// Print the manifests that run the controller in a cluster
     Install(install::InstallArgs),
     /// Print a script that completes commands in your shell
@@ -140,6 +142,7 @@ fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),
         Verb::Render(args) => render::run(args, ui),
+        Verb::Health(args) => health::run(&args, ui),
         Verb::Install(args) => {
             install::run(&args, ui.writer())?;
             Ok(Answer::Yes)

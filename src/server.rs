@@ -9,6 +9,7 @@
 
 mod access;
 mod applications;
+mod body;
 mod changes;
 mod diff;
 mod endpoints;
@@ -24,7 +25,6 @@ mod reviews;
 mod routes;
 mod shapes;
 mod stream;
-mod veil;
 mod webhook;
 
 use std::{fmt, io, net::SocketAddr, sync::Arc};

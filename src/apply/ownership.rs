@@ -89,7 +89,7 @@ pub(super) fn take_over(live: &Value, body: &Value, yields: &[FieldPath]) -> Opt
         }
     }
     if let Some(at) = ours_at {
-        after.insert(at.min(after.len()), our_entry(&api_version, time, ours));
+        after.insert(at.min(after.len()), our_entry(&api_version, time, &ours));
     }
     Some(after)
 }
@@ -105,7 +105,7 @@ pub(super) fn release(live: &Value, yields: &[FieldPath]) -> Option<Vec<Value>> 
     given.as_object().is_some_and(|given| !given.is_empty()).then_some(after)
 }
 
-fn our_entry(api_version: &str, time: &str, fields: Value) -> Value {
+fn our_entry(api_version: &str, time: &str, fields: &Value) -> Value {
     let mut entry = json!({
         "manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": api_version,
         "fieldsType": "FieldsV1", "fieldsV1": fields,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     cluster::{Call, Cluster, ClusterError, FIELD_MANAGER, KindInfo},
-    object::{Turn, meta},
+    object::{FieldPath, Turn, meta},
     plan::{Action, Refusal, Step, StepResult},
 };
 
@@ -100,7 +100,8 @@ impl Job<'_> {
         };
         let written = match self.step.action {
             Action::Prune => return self.prune().await,
-            Action::Create | Action::Apply => self.release(body).await,
+            Action::Create => Ok(()),
+            Action::Apply => self.release(body).await,
             Action::Adopt => self.adopt(body).await,
             Action::Replace => Ok(()),
         };
@@ -178,14 +179,15 @@ impl Job<'_> {
 
     /// Gives up fields that are left to others from now on, without changing their values: an
     /// apply that no longer names a field that only we own would remove it.
-    async fn release(&self, _body: &Value) -> Result<(), ClusterError> {
-        let owns_one = (self.run.live)(&self.step.id).and_then(|live| live.own.clone());
-        let owns_one =
-            owns_one.is_some_and(|own| self.step.yields.iter().any(|path| own.covers(path)));
-        if !owns_one {
+    async fn release(&self, body: &Value) -> Result<(), ClusterError> {
+        let unnamed = |path: &&FieldPath| path.get(body).is_none();
+        let yields: Vec<FieldPath> = self.step.yields.iter().filter(unnamed).cloned().collect();
+        let live = if yields.is_empty() { None } else { (self.run.live)(&self.step.id) };
+        let own = live.as_ref().and_then(|live| live.own.as_ref());
+        if !own.is_some_and(|own| yields.iter().any(|path| own.covers(path))) {
             return Ok(());
         }
-        self.change_ownership(|live| ownership::release(live, &self.step.yields)).await
+        self.change_ownership(|live| ownership::release(live, &yields)).await
     }
 
     async fn change_ownership(

@@ -41,9 +41,10 @@ pub(super) fn refusal(step: &Step, error: &ClusterError) -> Refusal {
 
 fn explain(step: &Step, status: &Status) -> (Turn, String) {
     let message = status.message.as_str();
-    if let Some(field) = unknown_field(message) {
-        let advice = "correct it, or set the sync option Validate=false";
-        return (Turn::Author, format!("unknown field {field}: {advice}"));
+    let unknown = unknown_fields(message);
+    if !unknown.is_empty() {
+        let (s, fields) = (if unknown.len() == 1 { "" } else { "s" }, unknown.join(", "));
+        return (Turn::Author, format!("the schema of {} has no field{s} {fields}", step.gvk));
     }
     if is_typing_error(message) {
         return (Turn::Author, message.to_owned());
@@ -130,14 +131,16 @@ fn has_cause(status: &Status, reason: &str) -> bool {
     causes(status).iter().any(|cause| cause.reason == reason)
 }
 
-/// The field that the schema does not know: `strict decoding error: unknown field "spec.foo"` of
+/// The fields that the schema does not know: `strict decoding error: unknown field "spec.foo"` of
 /// strict validation, `.spec.foo: field not declared in schema` of server-side apply.
-fn unknown_field(message: &str) -> Option<&str> {
-    if let Some((_, rest)) = message.split_once("unknown field \"") {
-        return rest.split('"').next();
-    }
-    let (before, _) = message.split_once(": field not declared in schema")?;
-    before.rsplit([' ', '\n']).next()
+fn unknown_fields(message: &str) -> Vec<&str> {
+    let quoted =
+        message.split("unknown field \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let before = message.split(": field not declared in schema");
+    let bare = before.map(|before| before.rsplit([' ', '\n']).next().unwrap_or_default());
+    // What follows the last mention is no field.
+    let bare: Vec<&str> = bare.collect();
+    quoted.chain(bare[..bare.len() - 1].iter().copied()).collect()
 }
 
 /// Server-side apply answers 500 to values of a wrong type, though the author has to act.
@@ -145,6 +148,7 @@ fn is_typing_error(message: &str) -> bool {
     message.contains("failed to create typed patch object")
         || message.contains("strict decoding error")
         || message.contains("error decoding YAML")
+        || message.contains("error decoding from json")
 }
 
 /// True when the server refused to change a field of a live object that can't be changed.
@@ -206,11 +210,10 @@ pub(super) fn is_unserved(error: &ClusterError) -> bool {
 }
 
 /// Takes the values of a Secret out of a message: the server likes to quote what it refuses.
-fn mask(step: &Step, message: String) -> String {
+fn mask(step: &Step, mut message: String) -> String {
     if step.gvk.group_kind() != GroupKind::new("", "Secret") {
         return message;
     }
-    let mut message = message;
     let Some(body) = step.body.as_deref() else { return message };
     let mut values: Vec<String> = ["data", "stringData"]
         .iter()

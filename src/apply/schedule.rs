@@ -51,7 +51,7 @@ async fn execute_tier(
             }
             match readiness(plan, index, results) {
                 Ready::Yes => {
-                    running.push(async move { (index, one(plan, index, run, halt).await) })
+                    running.push(async move { (index, one(plan, index, run, halt).await) });
                 }
                 Ready::Later => still_waiting.push(index),
                 Ready::Never(result) => {

@@ -1,6 +1,6 @@
 //! One request and its answer: deadline, limit of calls in flight, common pace, size limit.
 
-use std::{borrow::Cow, sync::atomic::Ordering, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, sync::atomic::Ordering, time::Duration};
 
 use http::{
     HeaderMap, Method, Request,
@@ -229,7 +229,8 @@ pub(super) fn segment(text: &str) -> Cow<'_, str> {
         if plain(byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a String can't fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     Cow::Owned(encoded)

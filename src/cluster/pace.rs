@@ -42,7 +42,7 @@ impl Pace {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         // 32 calls that are refused together are one reason to slow down, not 32.
-        let known = state.set_at.is_some_and(|set_at| sent < set_at);
+        let known = state.set_at.is_some_and(|set_at| sent <= set_at);
         if !known {
             state.set_at = Some(now);
             state.attempt = state.attempt.saturating_add(1);
@@ -59,7 +59,7 @@ impl Pace {
     /// A call sent at `sent` was answered well.
     pub(super) fn answered(&self, sent: Instant) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.attempt > 0 && state.set_at.is_none_or(|set_at| sent >= set_at) {
+        if state.attempt > 0 && state.set_at.is_none_or(|set_at| sent > set_at) {
             *state = State::default();
         }
     }
@@ -84,9 +84,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn retry_after_is_honoured_up_to_the_limit() {
         let pace = Pace::default();
-        pace.slow_down(Instant::now(), Some(Duration::from_secs(7)));
+        let mut sent = Instant::now();
+        pace.slow_down(sent, Some(Duration::from_secs(7)));
         assert!(pace.wait() >= Duration::from_secs(7));
-        pace.slow_down(Instant::now(), Some(Duration::from_secs(7000)));
+        sent += Duration::from_millis(1);
+        pace.slow_down(sent, Some(Duration::from_secs(7000)));
         assert!(pace.wait() <= PAUSE_MAX);
     }
 
@@ -99,6 +101,7 @@ mod tests {
         }
         assert!(pace.wait() >= PAUSE_MAX / 2);
         tokio::time::advance(PAUSE_MAX).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
         pace.answered(Instant::now());
         assert_eq!(pace.wait(), Duration::ZERO);
         pace.slow_down(Instant::now(), None);

@@ -15,7 +15,7 @@ use crate::object::{GroupKind, GroupVersionKind, Turn, meta};
 /// How often a kind that is missing is looked for, when nothing else reads discovery.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often the same complaint is logged.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(300);
+const COMPLAIN_EVERY: Duration = Duration::from_mins(5);
 
 /// Which resources to follow.
 #[derive(Debug, Clone)]
@@ -186,6 +186,8 @@ impl Follower {
             Update::Lost(error) if error.is_code(404) => {
                 // The kind may be gone: ask before anything is believed.
                 self.watch = None;
+                // Discovery may still list what is not served yet, or any more.
+                tokio::time::sleep(LOOK_EVERY / 10).await;
                 if let Err(error) = self.cluster.discovery().refresh(&self.cluster).await {
                     return Some(lost(&error));
                 }

@@ -31,7 +31,7 @@ mod index;
 mod reduce;
 
 use index::Index;
-pub use reduce::child_kinds;
+pub use reduce::{child_kinds, own_fields};
 
 /// A watch that nobody needs any more is kept this long: applications are often re-created.
 const GRACE: Duration = Duration::from_secs(30);
@@ -133,20 +133,18 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
 
     /// Sets which kinds an application needs, in place of what it needed before. The kinds of
     /// children and of autoscalers are added.
-    pub fn need(&self, app: &str, kinds: BTreeSet<GroupKind>) {
-        let mut all = kinds.clone();
-        for kind in &kinds {
-            all.extend(child_kinds(kind));
-        }
+    pub fn need(&self, app: &str, mut kinds: BTreeSet<GroupKind>) {
+        let below: Vec<GroupKind> = kinds.iter().flat_map(child_kinds).collect();
+        kinds.extend(below);
         let mut state = self.inner.write();
-        if state.needs.get(app) == Some(&all) {
+        if state.needs.get(app) == Some(&kinds) {
             return;
         }
-        for kind in &all {
+        for kind in &kinds {
             // From now on our own writes of this kind are kept.
             state.index.expect(kind);
         }
-        state.needs.insert(app.to_owned(), all);
+        state.needs.insert(app.to_owned(), kinds);
         drop(state);
         self.inner.wake.notify_one();
     }
@@ -178,12 +176,13 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
         self.inner.read().index.apps()
     }
 
-    /// The facts of everything below an object, by its uid: ReplicaSets, their Pods and so on.
+    /// The facts of everything below an object, by its uid: of a Deployment the ReplicaSet objects,
+    /// their Pods and so on.
     pub fn children(&self, uid: &str) -> Vec<Arc<C>> {
         self.inner.read().index.children.below(uid)
     }
 
-    /// Name of the HorizontalPodAutoscaler that scales an object.
+    /// Name of the `HorizontalPodAutoscaler` that scales an object.
     pub fn autoscaler_of(&self, id: &ObjectId) -> Option<String> {
         self.inner.read().index.autoscaler_of(id)
     }
@@ -236,13 +235,12 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
                 () = stop.cancelled() => return,
                 () = self.inner.wake.notified() => {}
                 () = end => {}
-                Some(ended) = tasks.join_next() => match ended {
-                    Err(cause) if cause.is_panic() => {
+                Some(ended) = tasks.join_next() => {
+                    if let Err(cause) = ended && cause.is_panic() {
                         tracing::error!(%cause, "a watch died");
                         return;
                     }
-                    _ => {}
-                },
+                }
             }
         }
     }

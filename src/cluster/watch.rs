@@ -18,9 +18,12 @@ use super::{
     backoff::{delay, jittered},
     call::unreachable,
 };
+use crate::object::{Turn, meta};
 
-/// The server ends a watch after about this long; some less, so that not all end together.
-const WATCH_LIMIT: Duration = Duration::from_secs(300);
+/// The server ends a watch after at least this long, and some time more, so that the watches of one
+/// start don't end together.
+const WATCH_MIN: Duration = Duration::from_mins(4);
+const WATCH_SPREAD: Duration = Duration::from_mins(1);
 /// A watch that says nothing for this much longer than it should last is dead.
 const WATCH_GRACE: Duration = Duration::from_secs(15);
 /// A streaming list that sends nothing for so long comes from a server that ignored our wish.
@@ -28,7 +31,9 @@ const STREAM_SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Objects in one page of a list, where lists don't stream.
 const PAGE_OBJECTS: usize = 500;
 const RETRY_FIRST: Duration = Duration::from_millis(200);
-const RETRY_MAX: Duration = Duration::from_secs(30);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// The same where a person has to act first.
+const RETRY_DENIED_MAX: Duration = Duration::from_secs(30);
 /// A watch that lived shorter than this counts as a failure when it ends.
 const LIFE_MIN: Duration = Duration::from_secs(1);
 /// The annotation of the bookmark that ends a streaming list.
@@ -125,7 +130,9 @@ impl Watch {
         if !selector.is_empty() {
             let selector: String =
                 url::form_urlencoded::byte_serialize(selector.as_bytes()).collect();
-            self.selectors.push_str(&format!("&{parameter}={selector}"));
+            for part in ["&", parameter, "=", &selector] {
+                self.selectors.push_str(part);
+            }
         }
         self
     }
@@ -166,8 +173,9 @@ impl Watch {
     fn fail(&mut self, error: ClusterError) {
         let asked = error.status().and_then(|status| status.details.as_ref());
         let asked = asked.map_or(0, |details| details.retry_after_seconds);
-        let own = delay(self.attempt, RETRY_FIRST, RETRY_MAX);
-        let asked = Duration::from_secs(asked.into()).min(RETRY_MAX);
+        let cap = if error.turn() == Turn::Cluster { RETRY_MAX } else { RETRY_DENIED_MAX };
+        let own = delay(self.attempt, RETRY_FIRST, cap);
+        let asked = Duration::from_secs(asked.into()).min(RETRY_DENIED_MAX);
         self.attempt = self.attempt.saturating_add(1);
         self.not_before = Some(Instant::now() + jittered(own).max(asked));
         self.lost = true;
@@ -235,8 +243,7 @@ impl Watch {
     async fn open(&mut self, version: String, listing: bool) -> Result<(), ClusterError> {
         let wait = self.cluster.inner.pace.wait();
         tokio::time::sleep(wait).await;
-        // Up to a fifth less, so that the watches of one start don't end together.
-        let ends = WATCH_LIMIT - (WATCH_LIMIT - jittered(WATCH_LIMIT)) * 2 / 5;
+        let ends = WATCH_MIN + jittered(WATCH_SPREAD);
         let from = if listing {
             "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned()
         } else {
@@ -356,12 +363,12 @@ impl Watch {
         let State::Open { version, listing, .. } = &mut self.state else { return Ok(()) };
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                crate::object::meta::resource_version(&object).clone_into(version);
+                meta::resource_version(&object).clone_into(version);
                 let update = if *listing { Update::Item(object) } else { Update::Applied(object) };
                 self.ready.push_back(update);
             }
             WatchEvent::Deleted(object) => {
-                crate::object::meta::resource_version(&object).clone_into(version);
+                meta::resource_version(&object).clone_into(version);
                 self.ready.push_back(Update::Deleted(object));
             }
             WatchEvent::Bookmark(bookmark) => {

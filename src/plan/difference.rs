@@ -106,12 +106,12 @@ pub fn unified(
     for hunk in diff.unified_diff().context_radius(CONTEXT_LINES).iter_hunks() {
         out.push(CYAN, &hunk.header().to_string());
         for change in hunk.iter_changes() {
-            let (colour, sign) = match change.tag() {
+            let (code, sign) = match change.tag() {
                 ChangeTag::Delete => (RED, '-'),
                 ChangeTag::Insert => (GREEN, '+'),
                 ChangeTag::Equal => ("", ' '),
             };
-            out.push(colour, &format!("{sign}{}", change.value().trim_end_matches('\n')));
+            out.push(code, &format!("{sign}{}", change.value().trim_end_matches('\n')));
         }
     }
     out.text
@@ -129,9 +129,9 @@ struct Lines {
 }
 
 impl Lines {
-    fn push(&mut self, colour: &str, line: &str) {
-        if self.color && !colour.is_empty() {
-            self.text.extend([colour, line, RESET, "\n"]);
+    fn push(&mut self, code: &str, line: &str) {
+        if self.color && !code.is_empty() {
+            self.text.extend([code, line, RESET, "\n"]);
         } else {
             self.text.extend([line, "\n"]);
         }
@@ -164,7 +164,7 @@ fn compare(
         }
         (old, new) if old == new => {}
         (old, new) => {
-            changes.push(FieldChange { path: path.clone(), old: old.cloned(), new: new.cloned() })
+            changes.push(FieldChange { path: path.clone(), old: old.cloned(), new: new.cloned() });
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use axum::{
-    extract::{MatchedPath, RawPathParams, Request, State},
+    extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     http::{HeaderMap, Method, header, uri::Authority},
     middleware::Next,
     response::Response,
@@ -68,7 +68,7 @@ impl Grant {
 pub(super) async fn guard(
     State(app): State<App>,
     path: MatchedPath,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -83,6 +83,7 @@ pub(super) async fn guard(
     if endpoint.action == Action::Open {
         return Ok(next.run(request).await);
     }
+    let params = params.map_err(|_| ApiError::invalid("the path is not UTF-8"))?;
     let name = params.iter().find(|(key, _)| *key == "name").map_or("", |(_, name)| name);
     if !name.is_empty() && !is_name(name) {
         return Err(ApiError::no_application(name));

@@ -4,10 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
-    body::Bytes,
     extract::{Path, State},
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 
@@ -16,19 +14,19 @@ use crate::{object::meta, sync::handle::Detail};
 use super::{
     App,
     access::Caller,
+    body::JsonBody,
     diff,
     error::{ApiError, Reason},
     filter::Filter,
     operation::{self, RollbackRequest, SyncRequest},
     query::Query,
     shapes::{self, ObjectFilter},
-    veil::veiled,
 };
 
 /// How long a request for a refresh waits for it.
-const REFRESH_DEADLINE: Duration = Duration::from_secs(60);
+const REFRESH_DEADLINE: Duration = Duration::from_mins(1);
 /// How long a request waits for manifests.
-const RENDER_DEADLINE: Duration = Duration::from_secs(60);
+const RENDER_DEADLINE: Duration = Duration::from_mins(1);
 /// Asks the controller to look at an application anew; it removes the annotation when it has.
 const REFRESH: &str = "argocd.argoproj.io/refresh";
 
@@ -131,9 +129,8 @@ pub(super) async fn sync(
     Path(name): Path<String>,
     Extension(caller): Extension<Caller>,
     query: Query,
-    body: Bytes,
+    JsonBody(request): JsonBody<SyncRequest>,
 ) -> Answer {
-    let request: SyncRequest = parsed(&body)?;
     written(&app, &name, &query).await?;
     let decide = |current: &Value| request.patch(current, &caller.user);
     let started = app.applications.change(&name, decide).await?;
@@ -146,9 +143,8 @@ pub(super) async fn rollback(
     Path(name): Path<String>,
     Extension(caller): Extension<Caller>,
     query: Query,
-    body: Bytes,
+    JsonBody(request): JsonBody<RollbackRequest>,
 ) -> Answer {
-    let request: RollbackRequest = parsed(&body)?;
     written(&app, &name, &query).await?;
     let decide = |current: &Value| request.patch(current, &caller.user);
     let started = app.applications.change(&name, decide).await?;
@@ -235,7 +231,7 @@ pub(super) async fn manifests(
         return Err(ApiError::new(Reason::Busy, message));
     };
     let objects = rendered.map_err(|why| ApiError::new(Reason::RenderFailed, why))?;
-    let manifests: Vec<String> = objects.iter().map(|object| veiled(object).to_string()).collect();
+    let manifests: Vec<String> = objects.iter().map(|object| shapes::masked(object)).collect();
     let text = |pointer: &str| shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let known = if revision.is_empty() { text("/status/sync/revision") } else { revision };
     Ok(Json(json!({
@@ -301,13 +297,4 @@ fn asked_for(app: &App, name: &str, query: &Query, found: &Value) -> Result<(), 
 
 async fn detail(app: &App, name: &str) -> Result<Detail, ApiError> {
     app.handle.detail(name).await.ok_or_else(|| ApiError::no_application(name))
-}
-
-/// The body as JSON; an empty one is an empty object.
-fn parsed<T: DeserializeOwned + Default>(body: &Bytes) -> Result<T, ApiError> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(body)
-        .map_err(|cause| ApiError::invalid(format!("the body can't be read as JSON: {cause}")))
 }

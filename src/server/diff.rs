@@ -1,70 +1,44 @@
-//! Differences between live objects and what a sync would make of them, for people: unified text
-//! per object, and what kind of change it is.
+//! What a sync would change, for people and for programs: unified text per object, and the fields.
 
 use serde_json::{Value, json};
-use similar::TextDiff;
 
-use crate::sync::handle::ManagedResource;
+use crate::{object::ObjectId, plan::difference, sync::handle::ManagedResource, yaml::print};
 
-use super::{shapes, veil::veiled};
+use super::shapes;
 
-/// Unchanged lines shown around a change.
-const CONTEXT_LINES: usize = 3;
-/// Bytes of text for one object; a longer diff is cut and says so.
+/// Bytes of text for one object; a longer one is cut and says so.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
-/// Metadata that the server keeps and nobody writes.
-const SERVER_METADATA: [&str; 6] =
-    ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"];
+/// Fields listed for one object.
+const FIELDS_MAX: usize = 500;
 
-/// `{"items": [{group, kind, namespace, name, change, diff}], "diff": text of all}`; objects that a
-/// sync would not touch are left out.
+/// `{"items": [{group, kind, namespace, name, change, diff, fields}], "diff": text of all}`; objects
+/// that a sync would not touch are left out.
 pub(super) fn differences(resources: &[ManagedResource]) -> Value {
     let mut all = String::new();
     let mut items = Vec::new();
     for resource in resources.iter().filter(|resource| shapes::is_modified(resource)) {
-        let (change, after) = match (&resource.target, &resource.live) {
-            (Some(target), None) => ("create", Some(resource.predicted.as_ref().unwrap_or(target))),
-            (Some(target), Some(_)) => {
-                ("update", Some(resource.predicted.as_ref().unwrap_or(target)))
-            }
-            (None, _) => ("delete", None),
+        let live = resource.live.as_deref();
+        let target = resource.target.as_deref();
+        // A creation that was not tried has no prediction; what Git says is the best one.
+        let after = target.and(resource.predicted.as_deref().or(target));
+        let change = match (target, live) {
+            (Some(_), None) => "create",
+            (Some(_), Some(_)) => "update",
+            (None, _) => "delete",
         };
-        let text = unified(
-            &resource.id.to_string(),
-            &readable(resource.live.as_deref()),
-            &readable(after.map(AsRef::as_ref)),
-        );
+        let text = unified(&resource.id, live, after);
         all.push_str(&text);
         let id = &resource.id;
         items.push(json!({
             "group": id.group, "kind": id.kind, "namespace": id.namespace, "name": id.name,
-            "change": change, "diff": text,
+            "change": change, "diff": text, "fields": fields(live, after),
         }));
     }
     json!({"items": items, "diff": all})
 }
 
-/// The object as YAML without what only the server writes; empty for no object.
-fn readable(object: Option<&Value>) -> String {
-    let Some(object) = object else { return String::new() };
-    let mut object = veiled(object);
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("status");
-    }
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.retain(|key, _| !SERVER_METADATA.contains(&key.as_str()));
-    }
-    // JSON values can always be printed as YAML.
-    serde_yaml::to_string(&object).unwrap_or_default()
-}
-
-fn unified(name: &str, before: &str, after: &str) -> String {
-    let diff = TextDiff::from_lines(before, after);
-    let mut text = diff
-        .unified_diff()
-        .context_radius(CONTEXT_LINES)
-        .header(&format!("live/{name}"), &format!("git/{name}"))
-        .to_string();
+fn unified(id: &ObjectId, live: Option<&Value>, after: Option<&Value>) -> String {
+    let mut text = difference::unified(id, live, after, &print, false);
     if text.len() > TEXT_BYTES_MAX {
         text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
         text.push_str("\n... the rest of this difference is left out\n");
@@ -72,14 +46,27 @@ fn unified(name: &str, before: &str, after: &str) -> String {
     text
 }
 
+/// `[{field, old, new}]`; a value that is absent on its side is left out.
+fn fields(live: Option<&Value>, after: Option<&Value>) -> Vec<Value> {
+    let changes = difference::changes(live, after);
+    let shown = changes.into_iter().take(FIELDS_MAX).map(|change| {
+        let mut shown = json!({"field": change.path.to_string()});
+        for (side, value) in [("old", change.old), ("new", change.new)] {
+            if let Some(value) = value {
+                shown[side] = value;
+            }
+        }
+        shown
+    });
+    shown.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use serde_json::json;
-
     use super::*;
-    use crate::object::{GroupVersionKind, ObjectId};
+    use crate::object::GroupVersionKind;
 
     fn resource(target: Option<Value>, live: Option<Value>) -> ManagedResource {
         ManagedResource {
@@ -94,24 +81,22 @@ mod tests {
     fn config(color: &str) -> Value {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "web", "uid": color, "resourceVersion": color},
-            "data": {"color": color},
-            "status": {"seen": color},
+            "metadata": {"name": "web"}, "data": {"color": color},
         })
     }
 
     #[test]
-    fn a_difference_reads_like_one_of_diff() {
+    fn an_update_is_told_as_text_and_as_fields_and_what_is_in_sync_is_not() {
         let shown = differences(&[
             resource(Some(config("blue")), Some(config("red"))),
             resource(Some(config("blue")), Some(config("blue"))),
         ]);
-        let text = "--- live/ConfigMap shop/web\n+++ git/ConfigMap shop/web\n@@ -1,6 +1,6 @@\n \
-                    apiVersion: v1\n data:\n-  color: red\n+  color: blue\n kind: ConfigMap\n \
-                    metadata:\n   name: web\n";
-        assert_eq!(shown["diff"], text);
         assert_eq!(shown["items"].as_array().map(Vec::len), Some(1));
-        assert_eq!(shown["items"][0]["change"], "update");
+        let item = &shown["items"][0];
+        assert_eq!((&item["change"], &item["diff"]), (&json!("update"), &shown["diff"]));
+        assert_eq!(item["fields"], json!([{"field": ".data.color", "old": "red", "new": "blue"}]));
+        let text = shown["diff"].as_str().unwrap();
+        assert!(text.contains("\n-  color: red\n+  color: blue\n"), "{text}");
     }
 
     #[test]
@@ -122,7 +107,15 @@ mod tests {
         ]);
         assert_eq!(shown["items"][0]["change"], "create");
         assert_eq!(shown["items"][1]["change"], "delete");
+        assert_eq!(shown["items"][1]["fields"][0]["old"]["data"]["color"], "red");
         let text = shown["diff"].as_str().unwrap();
         assert!(text.contains("+  color: blue") && text.contains("-  color: red"), "{text}");
+    }
+
+    #[test]
+    fn a_difference_that_nobody_reads_to_its_end_is_cut() {
+        let long = config(&"x".repeat(TEXT_BYTES_MAX));
+        let text = differences(&[resource(Some(long), None)])["diff"].to_string();
+        assert!(text.len() < TEXT_BYTES_MAX + 1024 && text.contains("is left out"));
     }
 }

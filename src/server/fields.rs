@@ -18,7 +18,7 @@ pub(super) struct Fields {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Branch(BTreeMap<String, Branch>);
+struct Branch(BTreeMap<String, Self>);
 
 impl Fields {
     /// Reads the parameter; empty means everything.

@@ -104,6 +104,9 @@ fn split(text: &str) -> Vec<&str> {
     .collect()
 }
 
+/// What the two requirements with values have in common.
+type Make = fn(String, Vec<String>) -> Requirement;
+
 fn requirement(part: &str) -> Option<Requirement> {
     let is_key = |key: &str| {
         !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
@@ -113,22 +116,21 @@ fn requirement(part: &str) -> Option<Requirement> {
         let list = list.trim().strip_prefix('(')?.strip_suffix(')')?;
         Some(list.split(',').map(|value| value.trim().to_owned()).collect())
     };
-    let (key, requirement): (&str, fn(String, Vec<String>) -> Requirement);
-    let values;
-    if let Some((k, v)) = part.split_once("!=") {
-        (key, requirement, values) = (k, Requirement::NotIn, one(v));
-    } else if let Some((k, v)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        (key, requirement, values) = (k, Requirement::In, one(v));
-    } else if let Some((k, list)) = part.split_once(" notin") {
-        (key, requirement, values) = (k, Requirement::NotIn, set(list)?);
-    } else if let Some((k, list)) = part.split_once(" in") {
-        (key, requirement, values) = (k, Requirement::In, set(list)?);
-    } else if let Some(k) = part.strip_prefix('!') {
-        return is_key(k.trim()).then(|| Requirement::Absent(k.trim().to_owned()));
+    let (key, make, values) = if let Some((key, value)) = part.split_once("!=") {
+        (key, Requirement::NotIn as Make, one(value))
+    } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        (key, Requirement::In as Make, one(value))
+    } else if let Some((key, list)) = part.split_once(" notin") {
+        (key, Requirement::NotIn as Make, set(list)?)
+    } else if let Some((key, list)) = part.split_once(" in") {
+        (key, Requirement::In as Make, set(list)?)
+    } else if let Some(key) = part.strip_prefix('!').map(str::trim) {
+        return is_key(key).then(|| Requirement::Absent(key.to_owned()));
     } else {
         return is_key(part).then(|| Requirement::Exists(part.to_owned()));
-    }
-    is_key(key.trim()).then(|| requirement(key.trim().to_owned(), values))
+    };
+    let key = key.trim();
+    is_key(key).then(|| make(key.to_owned(), values))
 }
 
 #[cfg(test)]

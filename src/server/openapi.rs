@@ -195,7 +195,10 @@ fn schemas() -> Value {
             ("diff", "string"), ("items", "Difference[]"),
         ]),
         "Difference": with("One object; change is create, update or delete", &[
-            ("change", "string"), ("diff", "string"),
+            ("change", "string"), ("diff", "string"), ("fields", "FieldChange[]"),
+        ]),
+        "FieldChange": object("One field; old or new is left out where it is absent", &[
+            ("field", "string"), ("old", "any"), ("new", "any"),
         ]),
         "DriftResponse": object("Drifts, newest last", &[("items", "DriftRecord[]")]),
         "DriftRecord": with("A change to a field that Steadfast owns", &[

@@ -242,13 +242,15 @@ fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
 }
 
 fn started_by(user: &str, sync: Map<String, Value>) -> Map<String, Value> {
-    let operation = json!({"sync": sync, "initiatedBy": {"username": user}});
-    if let Value::Object(operation) = operation { operation } else { Map::new() }
+    let mut operation = Map::new();
+    operation.insert("sync".to_owned(), Value::Object(sync));
+    operation.insert("initiatedBy".to_owned(), json!({"username": user}));
+    operation
 }
 
 /// The patch that puts an operation into the request slot; what the last one left goes.
 fn start(app: &Value, operation: Map<String, Value>) -> Value {
-    let mut patch = json!({"operation": operation});
+    let mut patch = json!({"operation": Value::Object(operation)});
     if app.pointer("/status/operationState").is_some_and(|state| !state.is_null()) {
         patch["status"] = json!({"operationState": null});
     }

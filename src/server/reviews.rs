@@ -60,14 +60,13 @@ impl Reviews {
     pub(super) async fn who(&self, token: &str) -> Result<Arc<UserInfo>, ApiError> {
         let key: Key = Sha256::digest(token).into();
         let known = locked(&self.users).get(&key);
-        let user = match known {
-            Some(user) => user,
-            None => {
-                let user = self.review_token(token).await?;
-                self.metrics.review("token", verdict(user.is_some()));
-                locked(&self.users).put(key, user.clone());
-                user
-            }
+        let user = if let Some(user) = known {
+            user
+        } else {
+            let user = self.review_token(token).await?;
+            self.metrics.review("token", verdict(user.is_some()));
+            locked(&self.users).put(key, user.clone());
+            user
         };
         user.ok_or_else(|| {
             ApiError::new(

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    extract::{Request, State},
+    http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{delete, get, post},
 };
-use tower_http::timeout::TimeoutLayer;
+use tokio::time::timeout;
 
 use super::{
     App, access, applications as apps,
@@ -18,8 +18,6 @@ use super::{
     probes, stream, webhook,
 };
 
-/// Largest body of a request but for webhooks, in bytes.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Time for an answer to begin. Refreshes and renders end before.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(75);
 
@@ -47,8 +45,6 @@ pub(super) fn router(app: App) -> Router {
         .route("/api/v1/stream/applications/{name}/resource-tree", get(stream::resource_tree))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), access::guard))
         .fallback(unknown)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_DEADLINE))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), limited))
         .layer(middleware::from_fn(sealed))
         .with_state(app)
@@ -67,7 +63,10 @@ async fn limited(State(app): State<App>, request: Request, next: Next) -> Respon
     let Ok(_place) = app.requests.try_acquire() else {
         return ApiError::new(Reason::Busy, "too many requests at once, try again").into_response();
     };
-    next.run(request).await
+    timeout(ANSWER_DEADLINE, next.run(request)).await.unwrap_or_else(|_| {
+        let message = format!("no answer within {} s, try again", ANSWER_DEADLINE.as_secs());
+        ApiError::new(Reason::Busy, message).into_response()
+    })
 }
 
 /// Headers of every answer: nothing of it is kept, guessed at, or put into another site's frame.

@@ -1,13 +1,15 @@
 //! What an application consists of, in the shapes that Argo CD's clients parse.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::{
-    object::ObjectId,
+    object::{ObjectId, mask, meta},
     sync::handle::{Detail, ManagedResource, Node},
 };
 
-use super::{fields::Fields, query::Query, veil::veiled};
+use super::{fields::Fields, query::Query};
 
 /// Which objects of an application a client wants to see.
 #[derive(Debug, Default)]
@@ -44,26 +46,49 @@ impl ObjectFilter {
     }
 }
 
+/// The states of an object, `Null` for one that is not there, with Secrets masked. They are masked
+/// already when they come here; that they are masked again, together, changes nothing that a reader
+/// could tell, and holds should one day something come here that is not.
+pub(super) struct States {
+    pub(super) target: Value,
+    pub(super) live: Value,
+    pub(super) predicted: Value,
+}
+
+impl States {
+    pub(super) fn of(resource: &ManagedResource) -> Self {
+        let copy = |state: &Option<Arc<Value>>| state.as_deref().cloned().unwrap_or_default();
+        let mut states = Self {
+            target: copy(&resource.target),
+            live: copy(&resource.live),
+            predicted: copy(&resource.predicted),
+        };
+        mask::sides(&mut [&mut states.target, &mut states.live, &mut states.predicted]);
+        states
+    }
+}
+
+/// An object as JSON, a Secret masked.
+pub(super) fn masked(object: &Value) -> String {
+    let mut object = object.clone();
+    mask::object(&mut object);
+    object.to_string()
+}
+
 /// `ResourceDiff`: the states are JSON in strings, `null` for an object that is not there.
 pub(super) fn managed(resource: &ManagedResource) -> Value {
-    let text = |state: Option<&Value>| match state {
-        Some(state) => veiled(state).to_string(),
-        None => "null".to_owned(),
-    };
-    let (target, live) = (resource.target.as_deref(), resource.live.as_deref());
-    let predicted = resource.predicted.as_deref();
-    let version = live.map(crate::object::meta::resource_version).unwrap_or_default();
+    let States { target, live, predicted } = States::of(resource);
     let id = &resource.id;
     json!({
         "group": id.group,
         "kind": id.kind,
         "namespace": id.namespace,
         "name": id.name,
-        "targetState": text(target),
-        "liveState": text(live),
-        "normalizedLiveState": text(live),
-        "predictedLiveState": text(predicted),
-        "resourceVersion": version,
+        "targetState": target.to_string(),
+        "liveState": live.to_string(),
+        "normalizedLiveState": live.to_string(),
+        "predictedLiveState": predicted.to_string(),
+        "resourceVersion": meta::resource_version(&live),
         "modified": is_modified(resource),
     })
 }
@@ -122,3 +147,6 @@ fn node(node: &Node) -> Value {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use tokio::{
         broadcast::{Receiver, error::RecvError},
         mpsc,
     },
-    time::{Instant, MissedTickBehavior, interval, interval_at},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
 use crate::{
@@ -36,9 +36,11 @@ use super::{
 /// A comment goes out this often, so that proxies don't cut a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often the right to see a stream is asked for again.
-const RECHECK: Duration = Duration::from_secs(60);
-/// How often a watched tree is looked at; children change without a change on the board.
-const TREE_PERIOD: Duration = Duration::from_secs(1);
+const RECHECK: Duration = Duration::from_mins(1);
+/// How often a watched tree is looked at when the board does not change: a child may have.
+const TREE_PERIOD: Duration = Duration::from_secs(10);
+/// A watched tree is looked at no more often than this, however often the board changes.
+const TREE_PAUSE: Duration = Duration::from_secs(1);
 /// Events on their way to one client: with this many unread, its reading sets the pace.
 const EVENTS_BUFFERED_MAX: usize = 16;
 
@@ -47,7 +49,7 @@ type EventStream = Sse<KeepAliveStream<Events>>;
 
 /// A stream of events, fed by a task that ends when nobody reads any more.
 pub(super) struct Events {
-    events: mpsc::Receiver<Event>,
+    fed: mpsc::Receiver<Event>,
     /// Cancels the feeding task when the client is gone.
     _feeding: tokio::task::JoinSet<()>,
     _place: Place,
@@ -60,7 +62,7 @@ impl Stream for Events {
         mut self: Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
-        self.events.poll_recv(context).map(|event| event.map(Ok))
+        self.fed.poll_recv(context).map(|event| event.map(Ok))
     }
 }
 
@@ -109,7 +111,7 @@ fn answer(
             () = app.stop.cancelled() => {}
         }
     });
-    let stream = Events { events, _feeding: feeding, _place: place };
+    let stream = Events { fed: events, _feeding: feeding, _place: place };
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
@@ -222,18 +224,30 @@ pub(super) async fn resource_tree(
     let filter = ObjectFilter::parse(&query);
     let (sender, events) = mpsc::channel(EVENTS_BUFFERED_MAX);
     let handle = app.handle.clone();
+    let mut changes = handle.board.subscribe();
     let feed = async move {
-        let mut ticks = interval(TREE_PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = Value::Null;
         loop {
-            ticks.tick().await;
             let tree = shapes::tree(&handle.detail(&name).await?, &filter);
             if tree != last {
                 send(&sender, &json!({"result": tree})).await?;
                 last = tree;
             }
+            sleep(TREE_PAUSE).await;
+            // What changed in the pause waits in the channel and is seen at once.
+            let _ = timeout(TREE_PERIOD, changed(&mut changes, &name)).await;
         }
     };
     answer(&app, caller, feed, events)
+}
+
+/// Returns when the board shows another state of the application.
+async fn changed(changes: &mut Receiver<Change>, name: &str) {
+    loop {
+        match changes.recv().await {
+            Ok(change) if meta::name(&change.app) != name => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    }
 }

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 
 use axum::{
     Json,
-    body::{Body, Bytes, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, header},
 };
@@ -18,16 +17,13 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{
-    App,
+    App, body,
     error::{ApiError, Reason},
 };
 
 /// Largest body that is read, in bytes. GitHub sends up to 25 MiB, for pushes of thousands of
 /// commits; a delivery that is refused for its size costs no more than waiting for the next poll.
 const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// Seconds for the whole body.
-const BODY_DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
-
 /// The part of a push event that is used.
 #[derive(Debug, Deserialize)]
 struct Push {
@@ -39,10 +35,14 @@ struct Push {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Repository {
-    clone_url: Option<String>,
-    html_url: Option<String>,
-    ssh_url: Option<String>,
-    git_url: Option<String>,
+    #[serde(rename = "clone_url")]
+    clone: Option<String>,
+    #[serde(rename = "html_url")]
+    html: Option<String>,
+    #[serde(rename = "ssh_url")]
+    ssh: Option<String>,
+    #[serde(rename = "git_url")]
+    git: Option<String>,
 }
 
 pub(super) async fn receive(
@@ -68,7 +68,7 @@ async fn deliver(app: &App, request: Request) -> Result<Json<Value>, ApiError> {
     let Ok(_place) = app.webhooks.try_acquire() else {
         return Err(ApiError::new(Reason::Busy, "too many webhooks at once, deliver it again"));
     };
-    let body = read(&parts.headers, body).await?;
+    let body = body::read(&parts.headers, body, BODY_BYTES_MAX).await?;
     // Copied, so that no lock is held while the controller is asked.
     let secret = app.webhook_secret.borrow().clone();
     if let Some(secret) = &secret.0 {
@@ -106,30 +106,6 @@ fn provider(headers: &HeaderMap) -> Result<String, ApiError> {
          X-GitHub-Event header, such as Gitea and Forgejo. Without a webhook, changes are found \
          by polling"
     )))
-}
-
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
-    let too_large = || {
-        let message = format!(
-            "the body is larger than {BODY_BYTES_MAX} bytes: the change is found by polling"
-        );
-        ApiError::new(Reason::TooLarge, message)
-    };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let announced = announced.and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(BODY_DEADLINE, to_bytes(body, BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(cause)) if is_limit(&cause) => Err(too_large()),
-        _ => Err(ApiError::invalid("the body did not arrive")),
-    }
-}
-
-fn is_limit(cause: &axum::Error) -> bool {
-    use std::error::Error as _;
-    cause.source().is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>())
 }
 
 /// Checks `X-Hub-Signature-256`, in time that does not depend on where the two differ.
@@ -184,9 +160,9 @@ fn push(headers: &HeaderMap, body: &[u8]) -> Result<Push, ApiError> {
 
 /// Has the repository polled, under each of its addresses; returns the applications that read it.
 async fn wake(app: &App, push: &Push) -> BTreeSet<String> {
-    let Repository { clone_url, html_url, ssh_url, git_url } = &push.repository;
+    let Repository { clone, html, ssh, git } = &push.repository;
     let urls: BTreeSet<&str> =
-        [clone_url, html_url, ssh_url, git_url].into_iter().flatten().map(String::as_str).collect();
+        [clone, html, ssh, git].into_iter().flatten().map(String::as_str).collect();
     let mut applications = BTreeSet::new();
     for url in urls {
         applications.extend(app.handle.repository_pushed(url, Some(&push.reference)).await);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::object::{GroupKind, Turn};
 
@@ -24,22 +24,38 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Contact is lost.
+struct Loss {
+    since: Instant,
+    state: WatchState,
+    /// The state was made public.
+    told: bool,
+}
+
+/// Ends when a loss has lasted so long that it has to be told.
+async fn lasting(loss: Option<&Loss>) {
+    match loss {
+        Some(loss) if !loss.told => sleep_until(loss.since + STALE_AFTER).await,
+        _ => std::future::pending().await,
+    }
+}
+
 /// Follows a kind for ever: while it is served, while it is not, and when it comes back.
 pub(super) async fn follow<C: PartialEq + Send + Sync + 'static>(
     inner: Arc<Inner<C>>,
     kind: GroupKind,
 ) {
-    let mut lost_since = None;
+    let mut loss = None;
     loop {
         let discovery = inner.cluster.discovery();
         let mut changes = discovery.changes();
         match discovery.find_preferred(&inner.cluster, &kind).await {
             Ok(info) if info.allows("watch") && info.allows("list") => {
-                read(&inner, &kind, &info, &mut lost_since).await;
+                read(&inner, &kind, &info, &mut loss).await;
             }
             Ok(info) => {
                 let message = format!("{} can't be listed and watched", info.gvk);
-                inner.set_state(&kind, WatchState::Failed { message, turn: Turn::Author });
+                inner.set_state(&kind, &WatchState::Failed { message, turn: Turn::Author });
                 let _ = timeout(LOOK_EVERY, changes.changed()).await;
             }
             Err(ClusterError::NotServed { .. }) => {
@@ -50,7 +66,7 @@ pub(super) async fn follow<C: PartialEq + Send + Sync + 'static>(
                 let _ = timeout(LOOK_EVERY, changes.changed()).await;
             }
             Err(error) => {
-                inner.lost(&kind, &error, &mut lost_since);
+                inner.lost(&kind, &error, &mut loss);
                 sleep(RETRY_AFTER).await;
             }
         }
@@ -61,13 +77,11 @@ pub(super) async fn follow<C: PartialEq + Send + Sync + 'static>(
 /// or nothing can be said.
 async fn still_there<C>(inner: &Inner<C>, kind: &GroupKind) -> bool {
     sleep(CONFIRM_AFTER).await;
-    match inner.cluster.discovery().refresh(&inner.cluster).await {
-        Ok(table) => table.preferred(kind).is_some(),
-        Err(_) => {
-            sleep(RETRY_AFTER).await;
-            true
-        }
+    if let Ok(table) = inner.cluster.discovery().refresh(&inner.cluster).await {
+        return table.preferred(kind).is_some();
     }
+    sleep(RETRY_AFTER).await;
+    true
 }
 
 /// Reads list and watch until the kind is gone or is served in another version.
@@ -75,14 +89,18 @@ async fn read<C: PartialEq + Send + Sync + 'static>(
     inner: &Inner<C>,
     kind: &GroupKind,
     info: &Arc<KindInfo>,
-    lost_since: &mut Option<Instant>,
+    loss: &mut Option<Loss>,
 ) {
     let mut watch = Watch::new(&inner.cluster, info, "");
-    let mut changes = inner.cluster.discovery().changes();
+    let mut kinds = inner.cluster.discovery().changes();
     loop {
         let update = tokio::select! {
             update = watch.next() => update,
-            changed = changes.changed() => {
+            () = lasting(loss.as_ref()) => {
+                inner.tell_loss(kind, loss);
+                continue;
+            }
+            changed = kinds.changed() => {
                 let now = inner.cluster.kinds().preferred(kind).cloned();
                 // Gone is believed when the watch itself says so.
                 if changed.is_err() || now.is_some_and(|now| now.gvk != info.gvk) {
@@ -93,20 +111,22 @@ async fn read<C: PartialEq + Send + Sync + 'static>(
         };
         if let Update::Lost(error) = &update {
             let gone = error.is_code(404);
-            inner.lost(kind, error, lost_since);
+            inner.lost(kind, error, loss);
             if gone {
+                // Discovery may still list what is not served yet, or any more.
+                sleep(RETRY_AFTER).await;
                 // No answer from discovery either: the loop above tries again.
                 let _ = inner.cluster.discovery().refresh(&inner.cluster).await;
                 return;
             }
             continue;
         }
-        inner.take(kind, update, lost_since);
+        inner.take(kind, update, loss);
     }
 }
 
 impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
-    fn take(&self, kind: &GroupKind, update: Update, lost_since: &mut Option<Instant>) {
+    fn take(&self, kind: &GroupKind, update: Update, loss: &mut Option<Loss>) {
         let mut state = self.write();
         let index = &mut state.index;
         let touched = match update {
@@ -122,7 +142,7 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
                 Touched::new()
             }
             Update::Listed(version) => {
-                *lost_since = None;
+                *loss = None;
                 let mut touched = index.end_list(kind, version.parse().unwrap_or(u64::MAX));
                 if index.set_watch_state(kind, WatchState::Complete) {
                     touched.extend(state.apps_of(kind));
@@ -130,7 +150,7 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
                 touched
             }
             Update::Alive => {
-                *lost_since = None;
+                *loss = None;
                 let back =
                     index.is_listed(kind) && index.set_watch_state(kind, WatchState::Complete);
                 if back { state.apps_of(kind) } else { Touched::new() }
@@ -142,32 +162,39 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
     }
 
     /// Contact is lost; says so once that has lasted, or at once when waiting can't help.
-    fn lost(&self, kind: &GroupKind, error: &ClusterError, since: &mut Option<Instant>) {
-        let since = *since.get_or_insert_with(Instant::now);
+    fn lost(&self, kind: &GroupKind, error: &ClusterError, loss: &mut Option<Loss>) {
         let turn = error.turn();
-        let fresh = self.read().index.is_listed(kind) && since.elapsed() < STALE_AFTER;
-        if fresh && turn == Turn::Cluster {
-            tracing::debug!(%kind, error = error.chain(), "watch interrupted");
-            return;
-        }
-        let message = match error.is_code(403) {
-            true => format!(
+        let message = if error.is_code(403) {
+            format!(
                 "Steadfast may not list and watch {kind}: grant the verbs get, list and watch on it \
                  to its service account"
-            ),
-            false => error.chain(),
+            )
+        } else {
+            error.chain()
         };
-        self.set_state(kind, WatchState::Failed { message, turn });
+        let since = loss.as_ref().map_or_else(Instant::now, |loss| loss.since);
+        *loss = Some(Loss { since, state: WatchState::Failed { message, turn }, told: false });
+        let listed = self.read().index.is_listed(kind);
+        if !listed || turn != Turn::Cluster || since.elapsed() >= STALE_AFTER {
+            self.tell_loss(kind, loss);
+        }
     }
 
-    fn set_state(&self, kind: &GroupKind, to: WatchState) {
+    fn tell_loss(&self, kind: &GroupKind, loss: &mut Option<Loss>) {
+        if let Some(loss) = loss {
+            loss.told = true;
+            self.set_state(kind, &loss.state);
+        }
+    }
+
+    fn set_state(&self, kind: &GroupKind, to: &WatchState) {
         let mut state = self.write();
         if !state.index.set_watch_state(kind, to.clone()) {
             return;
         }
         let apps = state.apps_of(kind);
         drop(state);
-        if let WatchState::Failed { message, .. } = &to {
+        if let WatchState::Failed { message, .. } = to {
             tracing::warn!(%kind, message, "live state is not up to date");
         }
         self.tell(&apps);

@@ -20,9 +20,10 @@ pub fn child_kinds(kind: &GroupKind) -> Vec<GroupKind> {
     let autoscaler = GroupKind::new(AUTOSCALER.0, AUTOSCALER.1);
     match (kind.group.as_str(), kind.kind.as_str()) {
         ("apps", "Deployment") | ("argoproj.io", "Rollout") => vec![replica_set, pod, autoscaler],
-        ("apps", "StatefulSet" | "ReplicaSet") => vec![pod, autoscaler],
+        ("apps", "StatefulSet" | "ReplicaSet") | ("", "ReplicationController") => {
+            vec![pod, autoscaler]
+        }
         ("apps", "DaemonSet") | ("batch", "Job") => vec![pod],
-        ("", "ReplicationController") => vec![pod, autoscaler],
         ("batch", "CronJob") => vec![job, pod],
         _ => Vec::new(),
     }
@@ -73,6 +74,13 @@ fn text<'a>(entry: &'a Value, key: &str) -> &'a str {
 
 fn fields_of(entry: &Value) -> FieldSet {
     entry.get("fieldsV1").map(FieldSet::parse).unwrap_or_default()
+}
+
+/// The fields of an object, as the server sent it, that our applies own; `None` when we never
+/// applied it.
+pub fn own_fields(object: &Value) -> Option<FieldSet> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
+    entries.iter().find(|entry| is_ours(entry)).map(fields_of)
 }
 
 /// True for the entry of our applies.
