@@ -374,7 +374,8 @@ async fn rehearse(pass: &mut Pass<'_>, work: &mut Work, sync: &SyncOperation) {
     if refused.is_empty() {
         pass.end(OperationPhase::Succeeded, "successfully synced (dry run)".to_owned());
     } else {
-        let message = format!("one or more objects failed to apply (dry run): {}", refused.join("; "));
+        let message =
+            format!("one or more objects failed to apply (dry run): {}", refused.join("; "));
         pass.end(OperationPhase::Failed, message);
     }
 }

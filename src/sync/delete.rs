@@ -13,7 +13,7 @@ use crate::{
     object::{GroupKind, LiveObject, meta},
     plan::{
         StepResult,
-        decide::{Mode, Extent, PruneOrder, decide},
+        decide::{Extent, Mode, PruneOrder, decide},
         options,
     },
 };
@@ -108,7 +108,8 @@ fn failed_kinds(pass: &Pass<'_>, kinds: &BTreeSet<GroupKind>) -> Vec<String> {
 /// kind, everybody's, with it) and whatever says so.
 fn survives(live: &LiveObject) -> bool {
     let value: Value = live.value();
-    let is_crd = live.id.group == "apiextensions.k8s.io" && live.id.kind == "CustomResourceDefinition";
+    let is_crd =
+        live.id.group == "apiextensions.k8s.io" && live.id.kind == "CustomResourceDefinition";
     is_crd
         || options::has(&value, "Delete", "false")
         || meta::annotation(&value, "helm.sh/resource-policy") == Some("keep")

@@ -45,17 +45,24 @@ pub(crate) async fn heal(pass: &mut Pass<'_>, work: &mut Work) {
     };
     let decision = decide(&act::subjects(work), &[], &mode);
     let outcome = act::execute(pass, &decision.plan).await;
-    let before: Vec<Seen> =
-        work.view.seen.iter().filter(|seen| due.contains(&seen.subject.target.id)).cloned().collect();
+    let before: Vec<Seen> = work
+        .view
+        .seen
+        .iter()
+        .filter(|seen| due.contains(&seen.subject.target.id))
+        .cloned()
+        .collect();
     let refused = act::absorb(pass, work, &decision.plan, &outcome);
     let app = std::sync::Arc::clone(&pass.app);
     let Work { project, desired, kinds, .. } = &*work;
     work.view = observe::view(pass.ctx, &app, project, desired, kinds, pass.memory).await;
     for seen in &before {
         let id = &seen.subject.target.id;
-        let back = work.view.seen.iter().any(|after| {
-            after.subject.target.id == *id && after.subject.state == State::Clean
-        });
+        let back = work
+            .view
+            .seen
+            .iter()
+            .any(|after| after.subject.target.id == *id && after.subject.state == State::Clean);
         record(pass, seen, back);
         if back {
             pass.memory.healed(id, now);
@@ -105,18 +112,19 @@ fn note_fights(pass: &mut Pass<'_>, work: &Work, due: &[ObjectId]) {
 fn record(pass: &mut Pass<'_>, seen: &Seen, corrected: bool) {
     let id = &seen.subject.target.id;
     let at = clock::now().to_string();
-    let entry = |field: String, old: Option<Value>, new: Option<Value>, manager: &str| DriftRecord {
-        group: id.group.clone(),
-        kind: id.kind.clone(),
-        namespace: id.namespace.clone(),
-        name: id.name.clone(),
-        field,
-        old: masked(id, old),
-        new: masked(id, new),
-        manager: manager.to_owned(),
-        at: at.clone(),
-        corrected,
-    };
+    let entry =
+        |field: String, old: Option<Value>, new: Option<Value>, manager: &str| DriftRecord {
+            group: id.group.clone(),
+            kind: id.kind.clone(),
+            namespace: id.namespace.clone(),
+            name: id.name.clone(),
+            field,
+            old: masked(id, old),
+            new: masked(id, new),
+            manager: manager.to_owned(),
+            at: at.clone(),
+            corrected,
+        };
     let records: Vec<DriftRecord> = if seen.deleted {
         vec![entry(String::new(), None, None, "")]
     } else {
@@ -149,7 +157,8 @@ fn record(pass: &mut Pass<'_>, seen: &Seen, corrected: bool) {
 
 /// A drift in words: field, values, who.
 fn words(record: &DriftRecord) -> String {
-    let show = |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), Value::to_string);
+    let show =
+        |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), Value::to_string);
     let by = match record.manager.as_str() {
         "" => String::new(),
         manager => format!(" by {manager}"),

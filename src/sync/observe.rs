@@ -175,10 +175,12 @@ async fn see(
     let live = match ctx.store.get(&target.id) {
         Presence::Tracked(live) => Ok(Some(live)),
         Presence::Absent => Ok(None),
-        Presence::Untracked => match ctx.store.fetch(&target.id, Instant::now() + DRY_RUN_LIMIT).await {
-            Ok(live) => Ok(live.map(Arc::new)),
-            Err(cause) => Err(format!("{} could not be read: {}", target.id, chain(&cause))),
-        },
+        Presence::Untracked => {
+            match ctx.store.fetch(&target.id, Instant::now() + DRY_RUN_LIMIT).await {
+                Ok(live) => Ok(live.map(Arc::new)),
+                Err(cause) => Err(format!("{} could not be read: {}", target.id, chain(&cause))),
+            }
+        }
         Presence::Unknown if target.awaits.is_some() => Ok(None),
         Presence::Unknown => Err(format!("the kind of {} could not be listed", target.id)),
     };
@@ -215,8 +217,7 @@ async fn compare(
     };
     let health = assess(ctx, &live);
     let mut seen = seen(target, State::Clean, Some(Arc::clone(&live)));
-    seen.subject.health =
-        health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
+    seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
     seen.health = health;
     if let Some(other) = live.app.as_deref().filter(|owner| *owner != instance) {
         seen.subject.state = State::Barred;
@@ -261,7 +262,9 @@ async fn ask(ctx: &Context, seen: &mut Seen, live: &LiveObject, memory: &mut Mem
     let known = memory.dry_runs.get(&live.id).filter(|(asked, _)| *asked == question);
     let clean = match known {
         Some((_, clean)) => *clean,
-        None => match apply::dry_run(&probe(target), &ctx.cluster, Instant::now() + DRY_RUN_LIMIT).await {
+        None => match apply::dry_run(&probe(target), &ctx.cluster, Instant::now() + DRY_RUN_LIMIT)
+            .await
+        {
             Ok(predicted) => {
                 let clean = same(&predicted, live);
                 memory.dry_runs.insert(live.id.clone(), (question, clean));

@@ -198,7 +198,7 @@ impl Pass<'_> {
     ) -> Result<Option<Work>, Stopped> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
-        let rendered = read::render(ctx, &resolved).await?;
+        let rendered = read::render(ctx, &app, &resolved).await?;
         let desired = read::desire(ctx, &app, &rendered).await;
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();

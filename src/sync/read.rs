@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{context::Context, observe::chain, operation::Resolved};
+use super::{context::Context, observe::chain, operation::Resolved, sources::Place};
 use crate::{
-    api::{
-        AppProject, Application, ApplicationSource, ConditionType, SourceType, SyncOperation,
-    },
+    api::{AppProject, Application, ApplicationSource, ConditionType, SourceType, SyncOperation},
     object::{Finding, Origin, Severity, Turn},
     plan::{self, Desired, Destination},
     render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
@@ -72,14 +70,15 @@ pub(crate) async fn resolve_spec(
     ctx: &Context,
     app: &Application,
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
-    let wanted: Vec<(String, String)> = app
+    let project = app.spec.project();
+    let wanted: Vec<(Place, String)> = app
         .spec
         .sources()
         .iter()
-        .map(|source| (source.repo_url.clone(), source.target_revision().to_owned()))
+        .map(|source| (place(project, source), source.target_revision().to_owned()))
         .collect();
     ctx.sources.read_by(&ctx.instance(app), &wanted);
-    resolve(ctx, app.spec.sources(), &[]).await
+    resolve(ctx, project, app.spec.sources(), &[]).await
 }
 
 /// The sources and commits that an operation names: its own where it pins them.
@@ -98,27 +97,32 @@ pub(crate) async fn resolve_operation(
         [] => vec![sync.revision.clone()],
         many => many.to_vec(),
     };
-    resolve(ctx, &own, &pinned).await
+    resolve(ctx, app.spec.project(), &own, &pinned).await
+}
+
+fn place(project: &str, source: &ApplicationSource) -> Place {
+    Place { project: project.to_owned(), url: source.repo_url.clone() }
 }
 
 async fn resolve(
     ctx: &Context,
+    project: &str,
     sources: &[ApplicationSource],
     pinned: &[String],
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
-    let wanted: Vec<(String, String)> = sources
+    let wanted: Vec<(Place, String)> = sources
         .iter()
         .enumerate()
         .map(|(index, source)| {
             let revision = pinned.get(index).filter(|pin| !pin.is_empty());
             let revision = revision.map_or(source.target_revision(), String::as_str);
-            (source.repo_url.clone(), revision.to_owned())
+            (place(project, source), revision.to_owned())
         })
         .collect();
     let mut revisions = Vec::with_capacity(wanted.len());
     let mut troubles = Vec::new();
-    for (url, revision) in &wanted {
-        let found = ctx.sources.resolve(url, revision).await.map_err(|cause| Stopped {
+    for (place, revision) in &wanted {
+        let found = ctx.sources.resolve(place, revision).await.map_err(|cause| Stopped {
             condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
             turn: cause.turn(),
         })?;
@@ -132,13 +136,20 @@ async fn resolve(
 }
 
 /// Renders every source at its commit.
-pub(crate) async fn render(ctx: &Context, resolved: &Resolved) -> Result<Vec<Arc<Rendered>>, Stopped> {
+pub(crate) async fn render(
+    ctx: &Context,
+    app: &Application,
+    resolved: &Resolved,
+) -> Result<Vec<Arc<Rendered>>, Stopped> {
+    let project = app.spec.project();
     let mut all = Vec::with_capacity(resolved.sources.len());
     for (source, commit) in resolved.sources.iter().zip(&resolved.revisions) {
         let snapshot =
-            ctx.sources.snapshot(&source.repo_url, commit).await.map_err(|cause| Stopped {
-                condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
-                turn: cause.turn(),
+            ctx.sources.snapshot(&place(project, source), commit).await.map_err(|cause| {
+                Stopped {
+                    condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
+                    turn: cause.turn(),
+                }
             })?;
         let rendered = render_one(ctx, source, snapshot).await;
         all.push(rendered);
@@ -148,7 +159,11 @@ pub(crate) async fn render(ctx: &Context, resolved: &Resolved) -> Result<Vec<Arc
 
 /// Makes targets of what was rendered. Kinds that are not known yet are looked up again first: a
 /// CRD may have been installed a moment ago.
-pub(crate) async fn desire(ctx: &Context, app: &Application, rendered: &[Arc<Rendered>]) -> Desired {
+pub(crate) async fn desire(
+    ctx: &Context,
+    app: &Application,
+    rendered: &[Arc<Rendered>],
+) -> Desired {
     let manifests: Vec<_> =
         rendered.iter().flat_map(|rendered| rendered.manifests.iter().cloned()).collect();
     let instance = ctx.instance(app);
@@ -193,12 +208,16 @@ pub(crate) async fn manifests(
     app: &Application,
     resolved: &Resolved,
 ) -> Result<Desired, Stopped> {
-    let rendered = render(ctx, resolved).await?;
+    let rendered = render(ctx, app, resolved).await?;
     Ok(desire(ctx, app, &rendered).await)
 }
 
 /// Renders one source, off the threads that serve the network: a render may take seconds.
-async fn render_one(ctx: &Context, source: &ApplicationSource, tree: Snapshot) -> Arc<Rendered> {
+async fn render_one(
+    ctx: &Context,
+    source: &ApplicationSource,
+    tree: Arc<Snapshot>,
+) -> Arc<Rendered> {
     let directory = source.directory.clone().unwrap_or_default();
     let key = RenderKey {
         repository: source.repo_url.clone(),
@@ -217,9 +236,9 @@ async fn render_one(ctx: &Context, source: &ApplicationSource, tree: Snapshot) -
     let renders = Arc::clone(&ctx.renders);
     let work = move || {
         let mut made = false;
-        let rendered = renders.get(&key, &tree, || {
+        let rendered = renders.get(&key, &*tree, || {
             made = true;
-            render::render(&tree, tool, &key.source, &Limits::default())
+            render::render(&*tree, tool, &key.source, &Limits::default())
         });
         (rendered, made)
     };

@@ -29,6 +29,7 @@ use crate::{
     report::{board::Board, events::EventSink, metrics::Metrics},
     server::{self, Access},
     source::{MirrorOptions, Mirrors},
+    worker::Launcher,
 };
 
 /// Time for the CRDs to be served after they were applied.
@@ -110,7 +111,7 @@ fn assemble(
         let fleet = Arc::clone(&fleet);
         Arc::new(move |app: &str| fleet.wake(app))
     };
-    let mirrors = Mirrors::new(&settings.data_dir, MirrorOptions::default())
+    let mirrors = Mirrors::new(&settings.data_dir, MirrorOptions::new(Launcher::current()))
         .context("cannot use the data directory")?;
     let sources = Sources::new(
         mirrors,

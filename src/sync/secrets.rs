@@ -13,11 +13,9 @@ use crate::{
     cluster::{ResourceEvent, ResourceQuery, watch_resources},
     object::{GroupVersionKind, meta},
     server::WebhookSecret,
-    source::{CredentialStore, SecretData},
+    source::credentials::{CredentialBook, RepoSecret, SECRET_TYPE_LABEL, SecretData},
 };
 
-/// The label that says what a Secret of Argo CD is for.
-const LABEL: &str = "argocd.argoproj.io/secret-type";
 /// Host keys of SSH servers.
 const KNOWN_HOSTS: (&str, &str) = ("argocd-ssh-known-hosts-cm", "ssh_known_hosts");
 /// Certificates of Git servers, by host name.
@@ -28,7 +26,7 @@ const OWN_SECRET: (&str, &str) = ("argocd-secret", "webhook.github.secret");
 /// What was read so far.
 #[derive(Default)]
 struct Known {
-    secrets: BTreeMap<String, SecretData>,
+    secrets: BTreeMap<String, RepoSecret>,
     hosts: String,
     certificates: BTreeMap<String, String>,
 }
@@ -49,17 +47,17 @@ pub(crate) async fn follow(
     webhook: watch::Sender<WebhookSecret>,
     ready: Arc<watch::Sender<u8>>,
 ) {
-    let mut events = stream::select_all(
-        [Part::Repositories, Part::Hosts, Part::Certificates, Part::Own]
-            .map(|part| watch_resources(&ctx.cluster, query(&ctx, part)).map(move |e| (part, e)).boxed()),
-    );
+    let mut events =
+        stream::select_all([Part::Repositories, Part::Hosts, Part::Certificates, Part::Own].map(
+            |part| watch_resources(&ctx.cluster, query(&ctx, part)).map(move |e| (part, e)).boxed(),
+        ));
     let mut known = Known::default();
     let mut unread = vec![Part::Repositories, Part::Hosts, Part::Certificates, Part::Own];
     while let Some((part, event)) = events.next().await {
         let changed = match event {
             ResourceEvent::Applied(object) if part == Part::Own => {
                 let secret = decoded(&object).remove(OWN_SECRET.1).filter(|text| !text.is_empty());
-                webhook.send_replace(WebhookSecret(secret.map(String::into_bytes)));
+                webhook.send_replace(WebhookSecret(secret));
                 false
             }
             ResourceEvent::Applied(object) => known.take(part, &object),
@@ -69,7 +67,7 @@ pub(crate) async fn follow(
                 let before = unread.len();
                 unread.retain(|left| *left != part);
                 if before == 1 && unread.is_empty() {
-                    ctx.sources.set_credentials(known.store());
+                    ctx.sources.set_credentials(known.book());
                     ready.send_modify(|ready| *ready += 1);
                 }
                 false
@@ -77,7 +75,7 @@ pub(crate) async fn follow(
             ResourceEvent::NotServed | ResourceEvent::Alive => false,
         };
         if changed && unread.is_empty() {
-            ctx.sources.set_credentials(known.store());
+            ctx.sources.set_credentials(known.book());
             fleet.wake_all();
         }
     }
@@ -93,7 +91,7 @@ fn query(ctx: &Context, part: Part) -> ResourceQuery {
     match part {
         Part::Repositories => {
             let mut query = named("Secret", "");
-            query.labels = format!("{LABEL} in (repository,repo-creds)");
+            query.labels = format!("{SECRET_TYPE_LABEL} in (repository,repo-creds)");
             query
         }
         Part::Hosts => named("ConfigMap", KNOWN_HOSTS.0),
@@ -107,9 +105,12 @@ impl Known {
     fn take(&mut self, part: Part, object: &Value) -> bool {
         match part {
             Part::Repositories => {
-                let kind = meta::label(object, LABEL).unwrap_or_default();
-                let secret = SecretData::new(kind, decoded(object));
-                self.secrets.insert(meta::name(object).to_owned(), secret);
+                let secret = RepoSecret {
+                    name: meta::name(object).to_owned(),
+                    secret_type: meta::label(object, SECRET_TYPE_LABEL).unwrap_or_default().into(),
+                    data: SecretData(decoded(object)),
+                };
+                self.secrets.insert(secret.name.clone(), secret);
             }
             Part::Hosts => {
                 let hosts = plain(object).remove(KNOWN_HOSTS.1).unwrap_or_default();
@@ -139,19 +140,25 @@ impl Known {
         }
     }
 
-    fn store(&self) -> CredentialStore {
-        CredentialStore::new(self.secrets.values(), &self.hosts, &self.certificates)
+    fn book(&self) -> CredentialBook {
+        let secrets: Vec<RepoSecret> = self.secrets.values().cloned().collect();
+        let (book, problems) =
+            CredentialBook::new(&secrets, &self.hosts, self.certificates.clone());
+        for problem in problems {
+            tracing::warn!(%problem, "credentials are not used");
+        }
+        book
     }
 }
 
-/// The data of a Secret, decoded; what is no text is left out.
-fn decoded(secret: &Value) -> BTreeMap<String, String> {
+/// The data of a Secret, decoded; what is no base64 is left out.
+fn decoded(secret: &Value) -> BTreeMap<String, Vec<u8>> {
     let data = secret.get("data").and_then(Value::as_object);
     data.into_iter()
         .flatten()
         .filter_map(|(key, value)| {
             let bytes = STANDARD.decode(value.as_str()?).ok()?;
-            Some((key.clone(), String::from_utf8(bytes).ok()?))
+            Some((key.clone(), bytes))
         })
         .collect()
 }

@@ -15,8 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::tasks::Tasks;
 use crate::{
+    object::Turn,
     report::metrics::{GitRequest, Metrics},
-    source::{CredentialStore, Freshness, Mirrors, RepoAccess, Revision, Snapshot, SourceError, url_matches},
+    source::{
+        Freshness, Mirrors, RepoAccess, Revision, Snapshot, SourceError,
+        credentials::{CredentialBook, CredentialError},
+        url::url_matches,
+    },
 };
 
 /// Called with the name of an application whose sources moved.
@@ -27,13 +32,47 @@ const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// Share of the poll interval by which polls of different repositories are spread.
 const JITTER_PCT: u32 = 20;
 
+/// Why a repository can't be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// Its Secret can't be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The repository, the network or the revision.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Its settings changed while it was read; it is read again.
+    #[error("the settings of repository {0} have changed, it is read again")]
+    Changed(String),
+}
+
+impl Trouble {
+    /// Says who has to act.
+    pub(crate) fn turn(&self) -> Turn {
+        match self {
+            Self::Credentials(_) => Turn::Operator,
+            Self::Source(cause) => cause.turn(),
+            Self::Changed(_) => Turn::Cluster,
+        }
+    }
+}
+
+/// A repository as an application of a project reaches it: credentials depend on both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Project of the application.
+    pub(crate) project: String,
+    /// URL as the application writes it.
+    pub(crate) url: String,
+}
+
 /// What the polls know about one revision of one repository.
 #[derive(Debug, Clone, Default)]
 struct Known {
     /// The last commit that was found.
     good: Option<Revision>,
     /// Why the last poll did not find one.
-    trouble: Option<Arc<SourceError>>,
+    trouble: Option<Arc<Trouble>>,
 }
 
 /// How many polls have begun and how many of them have ended.
@@ -46,7 +85,8 @@ struct Polls {
 /// One repository that somebody reads.
 #[derive(Debug)]
 struct Repository {
-    access: RepoAccess,
+    place: Place,
+    access: Result<RepoAccess, CredentialError>,
     /// Readers by the revision that they name.
     readers: Mutex<BTreeMap<String, BTreeSet<String>>>,
     known: Mutex<HashMap<String, Known>>,
@@ -60,8 +100,8 @@ struct Repository {
 /// All repositories that somebody reads.
 pub(crate) struct Sources {
     mirrors: Mirrors,
-    credentials: RwLock<Arc<CredentialStore>>,
-    repositories: Mutex<HashMap<String, Arc<Repository>>>,
+    credentials: RwLock<Arc<CredentialBook>>,
+    repositories: Mutex<HashMap<Place, Arc<Repository>>>,
     tasks: Tasks,
     metrics: Arc<Metrics>,
     wake: Wake,
@@ -74,7 +114,7 @@ pub(crate) struct Found {
     /// The commit.
     pub(crate) commit: String,
     /// Why the last poll failed; the commit is the one before.
-    pub(crate) trouble: Option<Arc<SourceError>>,
+    pub(crate) trouble: Option<Arc<Trouble>>,
 }
 
 impl Sources {
@@ -98,11 +138,11 @@ impl Sources {
     }
 
     /// Takes over credentials; readers of repositories whose access changed are polled anew.
-    pub(crate) fn set_credentials(&self, credentials: CredentialStore) {
+    pub(crate) fn set_credentials(&self, credentials: CredentialBook) {
         *self.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
         let mut stale = BTreeSet::new();
-        self.lock().retain(|url, repository| {
-            let same = repository.access == self.access(url);
+        self.lock().retain(|place, repository| {
+            let same = repository.access == self.access(place);
             if !same {
                 stale.extend(repository.abandon());
             }
@@ -111,25 +151,26 @@ impl Sources {
         stale.iter().for_each(|app| (self.wake)(app));
     }
 
-    fn access(&self, url: &str) -> RepoAccess {
+    fn access(&self, place: &Place) -> Result<RepoAccess, CredentialError> {
         let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
-        credentials.access(url)
+        credentials.access(&place.url, &place.project)
     }
 
-    /// Makes `app` a reader of exactly these (URL, revision) pairs.
-    pub(crate) fn read_by(self: &Arc<Self>, app: &str, wanted: &[(String, String)]) {
+    /// Makes `app` a reader of exactly these revisions.
+    pub(crate) fn read_by(self: &Arc<Self>, app: &str, wanted: &[(Place, String)]) {
         let mut repositories = self.lock();
-        repositories.retain(|url, repository| {
+        repositories.retain(|place, repository| {
             let revisions: Vec<&str> = wanted
                 .iter()
-                .filter(|(wanted, _)| wanted == url)
+                .filter(|(wanted, _)| wanted == place)
                 .map(|(_, revision)| revision.as_str())
                 .collect();
             repository.keep_readers(app, &revisions)
         });
-        for (url, revision) in wanted {
-            let repository = repositories.entry(url.clone()).or_insert_with(|| {
-                let repository = Arc::new(Repository::new(self.access(url)));
+        for (place, revision) in wanted {
+            let repository = repositories.entry(place.clone()).or_insert_with(|| {
+                let repository = Repository::new(place.clone(), self.access(place));
+                let repository = Arc::new(repository);
                 let polls = Arc::clone(self).poll(Arc::clone(&repository));
                 self.tasks.spawn_transient(polls);
                 repository
@@ -140,41 +181,52 @@ impl Sources {
         }
     }
 
-    /// The commit that `app` reads. The first question about a revision waits for its first poll.
-    pub(crate) async fn resolve(&self, url: &str, revision: &str) -> Result<Found, Arc<SourceError>> {
-        let Some(repository) = self.lock().get(url).cloned() else {
-            // An operation names something that the specification does not: ask once.
-            let access = self.access(url);
-            let found = self.mirrors.resolve(&access, revision, Freshness::Now).await;
-            return found
-                .map(|revision| Found { commit: revision.commit, trouble: None })
-                .map_err(Arc::new);
+    /// The commit that a revision means. The first question about one that is read waits for its
+    /// first poll; one that nobody reads is asked for once.
+    pub(crate) async fn resolve(
+        &self,
+        place: &Place,
+        revision: &str,
+    ) -> Result<Found, Arc<Trouble>> {
+        let repository = self.lock().get(place).cloned();
+        let Some(repository) = repository.filter(|repository| repository.is_read(revision)) else {
+            let found = self.ask(&self.access(place), revision).await.map_err(Arc::new)?;
+            return Ok(Found { commit: found.commit, trouble: None });
         };
         let mut polls = repository.polls.subscribe();
         loop {
-            if let Some(known) = repository.known(revision) {
-                return match (known.good, known.trouble) {
-                    (Some(good), trouble) => Ok(Found { commit: good.commit, trouble }),
-                    (None, Some(trouble)) => Err(trouble),
-                    (None, None) => continue,
-                };
+            let known = repository.known(revision).unwrap_or_default();
+            match (known.good, known.trouble) {
+                (Some(good), trouble) => return Ok(Found { commit: good.commit, trouble }),
+                (None, Some(trouble)) => return Err(trouble),
+                (None, None) => {}
             }
-            if !repository.is_read(revision) {
-                let found = self.mirrors.resolve(&repository.access, revision, Freshness::Now).await;
-                return found
-                    .map(|revision| Found { commit: revision.commit, trouble: None })
-                    .map_err(Arc::new);
-            }
-            if polls.changed().await.is_err() {
-                return Err(Arc::new(SourceError::abandoned(url)));
+            tokio::select! {
+                _ = polls.changed() => {}
+                () = repository.abandoned.cancelled() => {
+                    return Err(Arc::new(Trouble::Changed(place.url.clone())));
+                }
             }
         }
     }
 
+    async fn ask(
+        &self,
+        access: &Result<RepoAccess, CredentialError>,
+        revision: &str,
+    ) -> Result<Revision, Trouble> {
+        let access = access.as_ref().map_err(Clone::clone)?;
+        Ok(self.mirrors.resolve(access, revision, Freshness::Now).await?)
+    }
+
     /// The files of a commit.
-    pub(crate) async fn snapshot(&self, url: &str, commit: &str) -> Result<Snapshot, Arc<SourceError>> {
-        let access = self.access(url);
-        self.mirrors.snapshot(&access, commit).await.map_err(Arc::new)
+    pub(crate) async fn snapshot(
+        &self,
+        place: &Place,
+        commit: &str,
+    ) -> Result<Arc<Snapshot>, Arc<Trouble>> {
+        let access = self.access(place).map_err(|cause| Arc::new(cause.into()))?;
+        self.mirrors.snapshot(&access, commit).await.map_err(|cause| Arc::new(cause.into()))
     }
 
     /// Polls the repositories of one application now and waits for the answers.
@@ -197,8 +249,8 @@ impl Sources {
     pub(crate) fn pushed(&self, url: &str) -> Vec<String> {
         let repositories = self.lock();
         let mut readers = BTreeSet::new();
-        for (known, repository) in repositories.iter() {
-            if url_matches(known, url) {
+        for (place, repository) in repositories.iter() {
+            if url_matches(&place.url, url) {
                 readers.extend(repository.all_readers());
                 repository.bell.notify_one();
             }
@@ -218,7 +270,7 @@ impl Sources {
             let started = Instant::now();
             let moved = self.look(&repository).await;
             let failed = repository.in_trouble();
-            let url = &repository.access.url;
+            let url = &repository.place.url;
             self.metrics.git_request(url, GitRequest::LsRemote, started.elapsed(), !failed);
             failures = if failed { failures.saturating_add(1) } else { 0 };
             repository.polls.send_modify(|polls| polls.ended += 1);
@@ -237,10 +289,8 @@ impl Sources {
     async fn look(&self, repository: &Repository) -> BTreeSet<String> {
         repository.polls.send_modify(|polls| polls.begun += 1);
         let wanted: Vec<String> = repository.lock_readers().keys().cloned().collect();
-        let answers = join_all(wanted.iter().map(|revision| {
-            self.mirrors.resolve(&repository.access, revision, Freshness::Now)
-        }))
-        .await;
+        let answers =
+            join_all(wanted.iter().map(|revision| self.ask(&repository.access, revision))).await;
         let mut moved = BTreeSet::new();
         for (revision, answer) in wanted.into_iter().zip(answers) {
             if repository.learn(&revision, answer) {
@@ -250,7 +300,7 @@ impl Sources {
         moved
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Repository>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Arc<Repository>>> {
         self.repositories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -267,8 +317,9 @@ fn pause(interval: Duration, failures: u32, url: &str) -> Duration {
 }
 
 impl Repository {
-    fn new(access: RepoAccess) -> Self {
+    fn new(place: Place, access: Result<RepoAccess, CredentialError>) -> Self {
         Self {
+            place,
             access,
             readers: Mutex::default(),
             known: Mutex::default(),
@@ -343,7 +394,7 @@ impl Repository {
     }
 
     /// Takes over the answer of a poll; true when its readers have something new to look at.
-    fn learn(&self, revision: &str, answer: Result<Revision, SourceError>) -> bool {
+    fn learn(&self, revision: &str, answer: Result<Revision, Trouble>) -> bool {
         let mut known = self.lock_known();
         let known = known.entry(revision.to_owned()).or_default();
         match answer {
