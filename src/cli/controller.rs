@@ -45,7 +45,9 @@ pub(super) fn run(args: ControllerArgs) -> Result<Answer, CommandError> {
 
 /// The loop; ends soon after `stop` is cancelled.
 async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), CommandError> {
-    crate::sync::run(settings, stop).await.map_err(|error| CommandError::new(kind_of(&error), error))
+    crate::sync::run(settings, stop)
+        .await
+        .map_err(|error| CommandError::new(kind_of(&error), error))
 }
 
 /// Who has to do something about what ended the controller: found out by the errors that say it.
