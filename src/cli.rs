@@ -138,7 +138,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
     match verb {
-        Verb::Controller(args) => controller::run(args),
+        Verb::Controller(args) => controller::run(args, ui),
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),
         Verb::Render(args) => render::run(args, ui),

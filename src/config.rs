@@ -59,8 +59,8 @@ pub struct ControllerArgs {
 
     /// Address of the status API, the webhook receiver and the metrics
     ///
-    /// ":8080" means every IPv4 address of the machine, "[::]:8080" IPv6 as well. Default:
-    /// 0.0.0.0:8080 in a pod, 127.0.0.1:8080 elsewhere.
+    /// ":8080" means every IPv4 address of the machine; an IPv6 address stands in brackets.
+    /// Default: 0.0.0.0:8080 in a pod, 127.0.0.1:8080 elsewhere.
     #[arg(long, value_name = "ADDR", env = "STEADFAST_LISTEN", hide_env_values = true, value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
 

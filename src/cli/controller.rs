@@ -8,6 +8,7 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 use super::{
     Answer,
     error::{CommandError, Kind},
+    output::Ui,
 };
 use crate::{
     cluster::ClusterError,
@@ -15,9 +16,9 @@ use crate::{
 };
 
 /// Runs the controller until a signal asks it to stop.
-pub(super) fn run(args: ControllerArgs) -> Result<Answer, CommandError> {
+pub(super) fn run(args: ControllerArgs, ui: &Ui) -> Result<Answer, CommandError> {
     let settings = args.settle(&Surroundings::observe())?;
-    start_log(&settings);
+    start_log(&settings, ui.colours_errors());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -65,12 +66,12 @@ fn kind_of(error: &anyhow::Error) -> Kind {
 }
 
 /// The log goes to standard error, so that standard output stays free for what verbs print.
-fn start_log(settings: &Settings) {
+fn start_log(settings: &Settings, colours: bool) {
     let filter = EnvFilter::new(&settings.log_filter);
     let layer = fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match settings.log_format {
-        LogFormat::Text => registry.with(layer.with_target(false)).init(),
+        LogFormat::Text => registry.with(layer.with_target(false).with_ansi(colours)).init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).init(),
     }
 }

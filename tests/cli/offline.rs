@@ -217,6 +217,16 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn a_controller_without_a_cluster_says_so_and_ends_with_2() {
+    let run = run(&["controller", "--listen", "127.0.0.1:0", "--log-format", "text"]);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert!(lines[0].contains("INFO steadfast controller starts version="), "{}", run.err);
+    assert!(lines[0].ends_with("data_dir=/nonexistent/.cache/steadfast"), "{}", run.err);
+    assert_eq!(lines[1], "error: cannot reach the cluster");
+}
+
+#[test]
 fn the_version_is_printed() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(run(&["version"]).out, format!("steadfast {version}\n"));
