@@ -1,7 +1,7 @@
 //! The command line: one file per verb.
 //!
 //! Everything that a person reads is written here and nowhere else; the stages return values. Every
-//! verb answers yes or no ([`Answer`]) or fails ([`error::CommandError`]), and both decide the exit
+//! verb answers yes or no (`Answer`) or fails (`CommandError`), and both decide the exit
 //! code.
 
 // clap shows the documentation of flags as it is: backticks would be printed.

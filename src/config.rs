@@ -1,7 +1,7 @@
-//! The settings of the controller: as typed ([`ControllerArgs`]) and as used ([`Settings`]).
+//! The settings of the controller: as typed (`ControllerArgs`) and as used (`Settings`).
 //!
 //! Flags and environment variables go in, one checked value comes out: nothing after
-//! [`ControllerArgs::settle`] has to know a default, and a setting that can't work is refused before
+//! `ControllerArgs::settle` has to know a default, and a setting that can't work is refused before
 //! anything starts.
 
 pub mod duration;
