@@ -10,6 +10,7 @@ mod connection;
 mod controller;
 mod diff;
 mod error;
+mod health;
 pub mod install;
 mod output;
 mod render;
@@ -26,15 +27,15 @@ use output::Ui;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; no differences; the application got there
-  1  the answer is no: there are differences, the sync failed, the wait timed out
-  2  wrong arguments, an input that can't be read, a setting that can't work
-     (and every failure of \"diff\" and \"app diff\")
-  3  the status API or the cluster can't be reached, or refused
+  1  no: there are differences, the sync failed, the time is over
+  2  wrong arguments, an unreadable input, a setting that can't work;
+     of \"diff\" and \"app diff\" every failure
+  3  the status API or the cluster can't be reached, or is in trouble
   4  a bug in steadfast
 
 Environment:
   NO_COLOR        no colours (CLICOLOR_FORCE=1: colours also into a pipe)
-  STEADFAST_...   a default for the flag of this name, see the help of each command";
+  STEADFAST_...   defaults for flags, named in the help of each command";
 
 /// A GitOps controller for Kubernetes: keeps clusters equal to Git
 ///
@@ -76,6 +77,7 @@ enum Verb {
     Diff(diff::DiffVerb),
     /// Print the manifests of a directory (offline) or of an application
     Render(render::RenderArgs),
+    Health(health::HealthArgs),
     /// Print the manifests that run the controller in a cluster
     Install(install::InstallArgs),
     /// Print a script that completes commands in your shell
@@ -137,6 +139,7 @@ fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),
         Verb::Render(args) => render::run(args, ui),
+        Verb::Health(args) => health::run(&args, ui),
         Verb::Install(args) => {
             install::run(&args, ui.writer())?;
             Ok(Answer::Yes)

@@ -35,7 +35,7 @@ pub use discovery::{Discovery, KindInfo, KindTable};
 pub use error::ClusterError;
 pub use resources::{ResourceEvent, ResourceQuery, watch_resources};
 pub use stats::{Stats, Verb};
-pub use store::{Presence, Store, WatchState};
+pub use store::{Presence, Store, WatchState, own_fields};
 pub use write::EventNote;
 pub(crate) use write::served_by;
 

@@ -47,26 +47,26 @@ pub struct ControllerArgs {
     /// Kubeconfig of the cluster that holds the Application resources
     ///
     /// Default: as kubectl finds it ($KUBECONFIG, ~/.kube/config); in a pod the service account.
-    #[arg(long, value_name = "FILE", env = "STEADFAST_KUBECONFIG")]
+    #[arg(long, value_name = "FILE", env = "STEADFAST_KUBECONFIG", hide_env_values = true)]
     pub kubeconfig: Option<PathBuf>,
 
     /// Namespace of the Application resources
     ///
     /// Default: the pod's namespace; outside of a pod "argocd".
-    #[arg(long, value_name = "NS", env = "STEADFAST_NAMESPACE")]
+    #[arg(long, value_name = "NS", env = "STEADFAST_NAMESPACE", hide_env_values = true)]
     pub namespace: Option<String>,
 
     /// Address of the status API, the webhook receiver and the metrics
     ///
     /// ":8080" means every IPv4 address of the machine, "[::]:8080" IPv6 as well. Default:
     /// 0.0.0.0:8080 in a pod, 127.0.0.1:8080 elsewhere.
-    #[arg(long, value_name = "ADDR", env = "STEADFAST_LISTEN", value_parser = listen_address)]
+    #[arg(long, value_name = "ADDR", env = "STEADFAST_LISTEN", hide_env_values = true, value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
 
     /// Time between two looks at a Git repository, from 1s to 24h
     ///
     /// A webhook (/api/webhook) makes the look immediate; the poll then only catches lost events.
-    #[arg(long, value_name = "DUR", env = "STEADFAST_POLL_INTERVAL", default_value = "30s",
+    #[arg(long, value_name = "DUR", env = "STEADFAST_POLL_INTERVAL", hide_env_values = true, default_value = "30s",
           value_parser = duration::parse)]
     pub poll_interval: Duration,
 
@@ -74,30 +74,42 @@ pub struct ControllerArgs {
     ///
     /// A cache: it may be lost at any time. Default: $XDG_CACHE_HOME/steadfast, or
     /// ~/.cache/steadfast, or steadfast in the temporary directory.
-    #[arg(long, value_name = "DIR", env = "STEADFAST_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "STEADFAST_DATA_DIR", hide_env_values = true)]
     pub data_dir: Option<PathBuf>,
 
     /// Let everybody on this machine use the status API without a token
     ///
     /// For trying things out. Only together with a loopback address to listen on.
-    #[arg(long, env = "STEADFAST_INSECURE_LOCAL")]
+    #[arg(long, env = "STEADFAST_INSECURE_LOCAL", hide_env_values = true)]
     pub insecure_local: bool,
 
     /// Create or update the custom resource definitions before starting
     ///
     /// For trying things out; "steadfast install --crds-only | kubectl apply -f -" needs no such
     /// permission in the cluster afterwards.
-    #[arg(long, env = "STEADFAST_INSTALL_CRDS")]
+    #[arg(long, env = "STEADFAST_INSTALL_CRDS", hide_env_values = true)]
     pub install_crds: bool,
 
     /// Form of the log on standard error
     ///
     /// Default: text on a terminal, json elsewhere.
-    #[arg(long, value_name = "FORMAT", env = "STEADFAST_LOG_FORMAT", value_enum)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "STEADFAST_LOG_FORMAT",
+        hide_env_values = true,
+        value_enum
+    )]
     pub log_format: Option<LogFormat>,
 
     /// error, warn, info, debug or trace; or a filter such as "info,steadfast::source=debug"
-    #[arg(long, value_name = "LEVEL", env = "STEADFAST_LOG_LEVEL", default_value = "info")]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "STEADFAST_LOG_LEVEL",
+        hide_env_values = true,
+        default_value = "info"
+    )]
     pub log_level: String,
 }
 

@@ -18,6 +18,7 @@ mod aggregate;
 mod batch;
 mod child;
 mod definition;
+pub mod lua;
 mod network;
 mod pod;
 mod progress;

@@ -17,7 +17,7 @@ mod print;
 mod resolve;
 mod split;
 
-pub use load::{Document, Documents, Limits, Problem, load, looks_like_json};
+pub use load::{Document, Documents, Limits, Problem, load, load_json};
 pub use print::print;
 pub use resolve::{Scalar, resolve};
 

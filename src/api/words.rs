@@ -208,6 +208,8 @@ words! {
         ExcludedResourceWarning,
         /// The namespace holds objects that belong to no application.
         OrphanedResourceWarning,
+        /// The application has more objects than its status can list.
+        TruncatedStatusWarning,
     }
 }
 

@@ -20,8 +20,8 @@ use token::Token;
 /// A server that does not accept a connection in this time is not there.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// Time for one whole answer. Rendering a large application takes some of it.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// Time for one whole answer. The server ends its own work, a refresh or a render, before.
+const ANSWER_MAX: Duration = Duration::from_secs(90);
 
 /// Largest answer that is read: ten thousand managed objects of 10 KB.
 const ANSWER_BYTES_MAX: usize = 128 << 20;
@@ -48,7 +48,7 @@ pub(super) struct ConnectionArgs {
 
     /// File of PEM certificates to trust instead of the system's
     #[arg(long, global = true, value_name = "FILE", env = "STEADFAST_CA_FILE")]
-    #[arg(conflicts_with = "insecure")]
+    #[arg(hide_env_values = true, conflicts_with = "insecure")]
     ca_file: Option<PathBuf>,
 
     /// Do not check the certificate of the server
@@ -196,7 +196,7 @@ impl Client {
         if let Some(deadline) = deadline {
             request = request.timeout(deadline);
         }
-        let response = request.send().await.map_err(|cause| self.unreachable(cause))?;
+        let response = request.send().await.map_err(|cause| self.unreachable(&cause))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -207,7 +207,7 @@ impl Client {
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, CommandError> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|cause| self.unreachable(cause))? {
+        while let Some(chunk) = response.chunk().await.map_err(|cause| self.unreachable(&cause))? {
             if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err(CommandError::new(
                     Kind::Cluster,
@@ -220,13 +220,14 @@ impl Client {
     }
 
     /// No answer at all.
-    fn unreachable(&self, cause: reqwest::Error) -> CommandError {
+    fn unreachable(&self, cause: &reqwest::Error) -> CommandError {
         let (refused, late) = (cause.is_connect(), cause.is_timeout());
         let what = match (late, refused) {
             (true, false) => format!("no answer from {} in time", self.base),
             _ => format!("cannot reach the status API at {}", self.base),
         };
-        let error = anyhow::Error::new(cause.without_url()).context(what);
+        // The layers between say nothing that a person could use.
+        let error = anyhow::Error::msg(root_cause(&cause)).context(what);
         let failure = CommandError::new(Kind::Cluster, error);
         if !refused {
             return failure;
@@ -302,6 +303,14 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    error.to_string()
 }
 
 fn excerpt(body: &[u8]) -> String {

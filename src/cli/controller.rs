@@ -38,8 +38,8 @@ pub(super) fn run(args: ControllerArgs) -> Result<Answer, CommandError> {
 }
 
 /// The loop; ends soon after `stop` is cancelled.
-async fn serve(_settings: Settings, _stop: CancellationToken) -> Result<(), CommandError> {
-    Err(CommandError::internal(anyhow::anyhow!("this build has no loop")))
+async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), CommandError> {
+    crate::sync::run(settings, stop).await.map_err(CommandError::internal)
 }
 
 /// The log goes to standard error, so that standard output stays free for what verbs print.

@@ -31,7 +31,7 @@ mod index;
 mod reduce;
 
 use index::Index;
-pub use reduce::child_kinds;
+pub use reduce::{child_kinds, own_fields};
 
 /// A watch that nobody needs any more is kept this long: applications are often re-created.
 const GRACE: Duration = Duration::from_secs(30);

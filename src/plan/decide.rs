@@ -44,7 +44,7 @@ pub enum Extent<'a> {
     /// Those that drifted.
     Drifted,
     /// Those that a person picked.
-    Picked(&'a dyn Fn(&ObjectId) -> bool),
+    Picked(&'a (dyn Fn(&ObjectId) -> bool + Sync)),
 }
 
 /// When objects that Git no longer names are deleted.
@@ -171,6 +171,7 @@ fn prune_plan(prunable: &[Arc<LiveObject>], mode: &Mode<'_>) -> Plan {
             uid: live.uid.clone(),
             tier: TIERS - tier(&live.id.group_kind()),
             needs: Vec::new(),
+            yields: Vec::new(),
             force: false,
             validate: false,
             propagation: mode.propagation,
@@ -215,6 +216,7 @@ fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) 
         uid: String::new(),
         tier: tier(&id.group_kind()),
         needs,
+        yields: Vec::new(),
         force: mode.force || options::has(value, "Force", "true"),
         validate: mode.validate && !options::has(value, "Validate", "false"),
         propagation: mode.propagation,

@@ -106,12 +106,12 @@ pub fn unified(
     for hunk in diff.unified_diff().context_radius(CONTEXT_LINES).iter_hunks() {
         out.push(CYAN, &hunk.header().to_string());
         for change in hunk.iter_changes() {
-            let (colour, sign) = match change.tag() {
+            let (code, sign) = match change.tag() {
                 ChangeTag::Delete => (RED, '-'),
                 ChangeTag::Insert => (GREEN, '+'),
                 ChangeTag::Equal => ("", ' '),
             };
-            out.push(colour, &format!("{sign}{}", change.value().trim_end_matches('\n')));
+            out.push(code, &format!("{sign}{}", change.value().trim_end_matches('\n')));
         }
     }
     out.text
@@ -129,9 +129,9 @@ struct Lines {
 }
 
 impl Lines {
-    fn push(&mut self, colour: &str, line: &str) {
-        if self.color && !colour.is_empty() {
-            self.text.extend([colour, line, RESET, "\n"]);
+    fn push(&mut self, code: &str, line: &str) {
+        if self.color && !code.is_empty() {
+            self.text.extend([code, line, RESET, "\n"]);
         } else {
             self.text.extend([line, "\n"]);
         }
@@ -164,7 +164,7 @@ fn compare(
         }
         (old, new) if old == new => {}
         (old, new) => {
-            changes.push(FieldChange { path: path.clone(), old: old.cloned(), new: new.cloned() })
+            changes.push(FieldChange { path: path.clone(), old: old.cloned(), new: new.cloned() });
         }
     }
 }
@@ -206,6 +206,7 @@ fn compare_lists(path: &FieldPath, old: &[Value], new: &[Value], changes: &mut V
     }
 }
 
+/// The fields of an item that tell it apart from the others.
 type Key = Map<String, Value>;
 
 fn compare_keyed(
@@ -232,20 +233,28 @@ fn compare_keyed(
     }
 }
 
-/// The keys by which the items of both lists are told apart; `None` when they have none, or when a
-/// key stands twice in one list.
 fn keys_of_both(path: &FieldPath, old: &[Value], new: &[Value]) -> Option<(Vec<Key>, Vec<Key>)> {
     let field = match path.0.last() {
         Some(PathElement::Field(name)) => name.as_str(),
         _ => "",
     };
+    shared_keys(field, [old, new]).map(<_>::from)
+}
+
+/// The keys by which the items of several states of one list are told apart, `field` being the name
+/// of the list; `None` when they have none, or when a key stands twice in one list.
+pub(crate) fn shared_keys<const N: usize>(
+    field: &str,
+    lists: [&[Value]; N],
+) -> Option<[Vec<Key>; N]> {
     let special = KEYS.iter().find(|(name, _)| *name == field).map_or(&[][..], |(_, keys)| keys);
     special.iter().copied().chain([&["name"][..]]).find_map(|names| {
         let keys = |list: &[Value]| -> Option<Vec<Key>> {
             let keys: Option<Vec<Key>> = list.iter().map(|item| key_of(item, names)).collect();
             keys.filter(|keys| keys.iter().collect::<HashSet<_>>().len() == keys.len())
         };
-        Some((keys(old)?, keys(new)?))
+        let all: Vec<Vec<Key>> = lists.iter().map(|list| keys(list)).collect::<Option<_>>()?;
+        all.try_into().ok()
     })
 }
 

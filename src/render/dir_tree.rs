@@ -139,8 +139,13 @@ fn entry(
         }
         EntryKind::Symlink | EntryKind::Submodule => hash.update(target(place, path)?),
     }
-    let id = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    Ok(Some(TreeEntry { name, kind, id: Arc::from(id) }))
+    Ok(Some(TreeEntry { name, kind, id: hex(&hash.finalize()) }))
+}
+
+fn hex(digest: &[u8]) -> Arc<str> {
+    let nibble = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+    let text: String = digest.iter().flat_map(|byte| [nibble(byte >> 4), nibble(*byte)]).collect();
+    Arc::from(text)
 }
 
 impl Tree for DirTree {

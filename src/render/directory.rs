@@ -71,7 +71,7 @@ pub fn directory(tree: &dyn Tree, source: &DirectorySource, limits: &Limits) -> 
         return finish(rendered);
     }
     let walk = Walk { tree, shown: &path, recurse: source.recurse, include, exclude, limits };
-    for found in walk::files(&walk, &place.path, &mut rendered) {
+    for found in walk::files(&walk, &place, &mut rendered) {
         if !read(tree, &found.shown, &found.real, limits, &mut rendered) {
             break;
         }

@@ -27,11 +27,13 @@ pub(super) fn render(path: &str, bytes: &[u8], limits: &Limits, rendered: &mut R
         rendered.error(path, 1, message.to_owned());
         return;
     }
-    let mut loaded = yaml::load(bytes, &limits.yaml);
+    let is_json = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "json");
+    let load = if is_json { yaml::load_json } else { yaml::load };
+    let mut loaded = load(bytes, &limits.yaml);
     let is_manifest = looks_like_manifest(bytes);
     let any_object = loaded.documents.iter().any(|d| d.value.get("kind").is_some());
     // As in Argo CD: a file that can't be read and does not look like a manifest is another file.
-    let manifests_expected = is_manifest || any_object || path.ends_with(".json");
+    let manifests_expected = is_manifest || any_object || is_json;
     for problem in std::mem::take(&mut loaded.errors) {
         if manifests_expected {
             rendered.error(path, problem.line, problem.message);
@@ -76,7 +78,7 @@ fn take(
         return false;
     }
     let mut sink = Sink { path, document, limits, rendered };
-    sink.object(object, String::new(), 0);
+    sink.object(object, "", 0);
     true
 }
 
@@ -90,12 +92,12 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     /// Takes one object; a list gives its items instead.
-    fn object(&mut self, mut object: Map<String, Value>, pointer: String, depth: usize) {
+    fn object(&mut self, mut object: Map<String, Value>, pointer: &str, depth: usize) {
         let list_kind = list_kind(&object).map(str::to_owned);
         if let Some(item_kind) = list_kind {
             match object.remove("items") {
                 Some(Value::Array(items)) if depth < LIST_DEPTH_MAX => {
-                    self.items(items, &item_kind, &object, &pointer, depth);
+                    self.items(items, &item_kind, &object, pointer, depth);
                     return;
                 }
                 Some(Value::Null) => return,
@@ -119,7 +121,7 @@ impl Sink<'_> {
         if !flaws.iter().all(|flaw| flaw.usable) {
             return;
         }
-        let line = self.line(&pointer);
+        let line = self.line(pointer);
         if self.rendered.manifests.len() >= self.limits.manifests_max {
             let message = format!("more than {} objects", self.limits.manifests_max);
             self.rendered.error(self.path, line, message);
@@ -152,7 +154,7 @@ impl Sink<'_> {
                     item.entry("apiVersion").or_insert_with(|| version.clone());
                 }
             }
-            self.object(item, pointer, depth + 1);
+            self.object(item, &pointer, depth + 1);
         }
     }
 

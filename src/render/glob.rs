@@ -35,9 +35,6 @@ pub enum GlobError {
     /// A `[` or `{` is not closed.
     #[error("`{0}` is not closed")]
     Open(char),
-    /// A `}` closes nothing.
-    #[error("`}}` closes nothing")]
-    Close,
     /// A class without characters, or with its ends the wrong way round.
     #[error("a character class is empty or runs backwards")]
     Class,
@@ -81,14 +78,12 @@ impl Glob {
                     steps.push(Step::Split(Vec::new()));
                     groups.push(Group { split, branches: vec![split + 1], exits: Vec::new() });
                 }
-                ',' if !groups.is_empty() => {
-                    let group = groups.last_mut().ok_or(GlobError::Close)?;
+                ',' if let Some(group) = groups.last_mut() => {
                     group.exits.push(steps.len());
                     steps.push(Step::Jump(0));
                     group.branches.push(steps.len());
                 }
-                '}' => {
-                    let group = groups.pop().ok_or(GlobError::Close)?;
+                '}' if let Some(group) = groups.pop() => {
                     // A step of its own, so that a `*` behind it is not taken for one inside.
                     let end = steps.len() + 1;
                     steps.push(Step::Jump(end));
@@ -236,6 +231,12 @@ mod tests {
             ("a\\*b", "a*b", true),
             ("a\\*b", "axb", false),
             ("a,b", "a,b", true),
+            ("a}", "a}", true),
+            ("{a/b,c}/*", "a/b/c.yaml", true),
+            ("{a/b,c}/*", "a/c/b.yaml", false),
+            ("*{.yaml,.yml}", "x/web.yml", true),
+            ("[^a]b", "^b", true),
+            ("{a,b}{c,d}", "bc", true),
             ("", "", true),
             ("", "x", false),
             ("*", "", true),
@@ -250,7 +251,6 @@ mod tests {
     fn broken_patterns_say_why() {
         assert_eq!(Glob::new("{a"), Err(GlobError::Open('{')));
         assert_eq!(Glob::new("[a"), Err(GlobError::Open('[')));
-        assert_eq!(Glob::new("a}"), Err(GlobError::Close));
         assert_eq!(Glob::new("[z-a]"), Err(GlobError::Class));
         assert_eq!(Glob::new("[]"), Err(GlobError::Class));
         assert_eq!(Glob::new("a\\"), Err(GlobError::Escape));

@@ -71,6 +71,8 @@ pub(super) fn follow(
 ) -> Result<Place, Astray> {
     let mut here = String::new();
     let mut last = None;
+    // For people: the link that leads astray, or the path itself.
+    let mut leading = path.to_owned();
     let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
     let mut hops = 0;
     while let Some(part) = todo.pop() {
@@ -78,7 +80,7 @@ pub(super) fn follow(
             "" | "." => continue,
             ".." => {
                 if here.is_empty() {
-                    return Err(Astray::Outside { target: path.to_owned() });
+                    return Err(Astray::Outside { target: leading });
                 }
                 here.truncate(here.rfind('/').unwrap_or(0));
                 last = None;
@@ -101,6 +103,7 @@ pub(super) fn follow(
                     return Err(Astray::Outside { target });
                 }
                 todo.extend(target.split('/').rev().map(str::to_owned));
+                leading = target;
                 last = None;
             }
             EntryKind::Submodule => return Err(Astray::Submodule { path: next }),

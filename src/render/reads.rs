@@ -11,6 +11,8 @@ use crate::object::{EntryKind, Tree, TreeEntry, TreeError};
 enum Seen {
     /// The entry had this id, or there was none. The id of a directory covers all below it.
     Entry(Option<Arc<str>>),
+    /// A directory, on the way to something else.
+    Directory,
     /// The directory held these names, or these names and contents.
     Listing(Listing, [u8; 32]),
 }
@@ -34,14 +36,20 @@ pub struct ReadSet {
 }
 
 impl ReadSet {
-    /// Looks a path up and records the answer.
+    /// Looks a path up and records the answer; of a directory only that it is one.
     pub(super) fn entry(
         &mut self,
         tree: &dyn Tree,
         path: &str,
     ) -> Result<Option<TreeEntry>, TreeError> {
         let entry = self.guard(tree.entry(path))?;
-        self.record(path, Seen::Entry(entry.as_ref().map(|entry| Arc::clone(&entry.id))));
+        self.record(
+            path,
+            match &entry {
+                Some(entry) if entry.kind == EntryKind::Directory => Seen::Directory,
+                entry => Seen::Entry(entry.as_ref().map(|entry| Arc::clone(&entry.id))),
+            },
+        );
         Ok(entry)
     }
 
@@ -57,7 +65,7 @@ impl ReadSet {
         Ok(entries)
     }
 
-    /// Records an entry that came out of a listing.
+    /// Records an entry with its id; that of a directory covers all below it.
     pub(super) fn add(&mut self, path: &str, entry: &TreeEntry) {
         self.record(path, Seen::Entry(Some(Arc::clone(&entry.id))));
     }
@@ -99,13 +107,13 @@ impl ReadSet {
         !self.broken
     }
 
-    /// The paths, with the id of what was there; `None` for an absent path and for a directory of
-    /// which only the names were read.
+    /// The paths, with the id of what was there; `None` for an absent path and for a directory that
+    /// is not covered as a whole.
     pub fn entries(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.seen.iter().flat_map(|(path, all)| {
             all.iter().map(move |seen| match seen {
                 Seen::Entry(id) => (path.as_str(), id.as_deref()),
-                Seen::Listing(..) => (path.as_str(), None),
+                Seen::Listing(..) | Seen::Directory => (path.as_str(), None),
             })
         })
     }
@@ -122,6 +130,9 @@ impl Seen {
             Self::Entry(id) => tree
                 .entry(path)
                 .is_ok_and(|entry| entry.map(|entry| entry.id).as_deref() == id.as_deref()),
+            Self::Directory => tree
+                .entry(path)
+                .is_ok_and(|entry| entry.is_some_and(|entry| entry.kind == EntryKind::Directory)),
             Self::Listing(listing, seen) => {
                 tree.list(path).is_ok_and(|entries| digest(&entries, *listing) == *seen)
             }

@@ -23,7 +23,7 @@ pub(super) fn flaws(object: &Map<String, Value>) -> Vec<Flaw> {
             None | Some(Value::Null | Value::String(_)) => {
                 flaws.push(flaw(String::new(), format!("`{key}` is missing")));
             }
-            Some(other) => flaws.push(quote(format!("/{key}"), key, other)),
+            Some(other) => flaws.push(quote(format!("/{key}"), &format!("`{key}`"), other)),
         }
     }
     let metadata = match object.get("metadata") {
@@ -39,9 +39,9 @@ pub(super) fn flaws(object: &Map<String, Value>) -> Vec<Flaw> {
         }
     };
     check_names(metadata, &mut flaws);
-    for key in ["labels", "annotations"] {
-        check_strings(metadata, key, &mut flaws);
-    }
+    check_strings(metadata, ("/metadata", "labels"), "the label", &mut flaws);
+    check_strings(metadata, ("/metadata", "annotations"), "the annotation", &mut flaws);
+    check_data(object, &mut flaws);
     flaws
 }
 
@@ -59,7 +59,7 @@ fn check_names(metadata: &Map<String, Value>, flaws: &mut Vec<Flaw>) {
             }
             Some(other) => {
                 named |= key != "namespace";
-                flaws.push(quote(format!("/metadata/{key}"), &format!("metadata.{key}"), other));
+                flaws.push(quote(format!("/metadata/{key}"), &format!("`metadata.{key}`"), other));
             }
         }
     }
@@ -85,28 +85,46 @@ fn wrong_name(key: &str, text: &str) -> Option<String> {
     Some(format!("can't hold {wrong:?}"))
 }
 
-fn check_strings(metadata: &Map<String, Value>, key: &str, flaws: &mut Vec<Flaw>) {
-    let entries = match metadata.get(key) {
+/// A map of texts at a pointer: `what` names one of its entries.
+fn check_strings(
+    parent: &Map<String, Value>,
+    (above, key): (&str, &str),
+    what: &str,
+    flaws: &mut Vec<Flaw>,
+) {
+    let entries = match parent.get(key) {
         None | Some(Value::Null) => return,
         Some(Value::Object(entries)) => entries,
         Some(other) => {
-            let message = format!("`metadata.{key}` must be a map, and is {}", kind_of(other));
-            flaws.push(flaw(format!("/metadata/{key}"), message));
+            let message = format!("`{key}` must be a map, and is {}", kind_of(other));
+            flaws.push(flaw(format!("{above}/{key}"), message));
             return;
         }
     };
-    let singular = key.trim_end_matches('s');
     for (name, value) in entries {
-        let pointer = format!("/metadata/{key}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("{above}/{key}/{}", name.replace('~', "~0").replace('/', "~1"));
         match value {
             Value::String(_) => {}
             Value::Null => flaws.push(Flaw {
                 pointer,
-                message: format!("the {singular} `{name}` has no value; write `\"\"` or remove it"),
+                message: format!("{what} `{name}` has no value; write `\"\"` or remove it"),
                 usable: true,
             }),
-            other => flaws.push(quote(pointer, &format!("the {singular} {name}"), other)),
+            other => flaws.push(quote(pointer, &format!("{what} `{name}`"), other)),
         }
+    }
+}
+
+/// The core kinds whose values are texts: numbers there are the commonest mistake of all.
+fn check_data(object: &Map<String, Value>, flaws: &mut Vec<Flaw>) {
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    let keys: &[&str] = match (text("apiVersion"), text("kind")) {
+        (Some("v1"), Some("ConfigMap")) => &["data", "binaryData"],
+        (Some("v1"), Some("Secret")) => &["data", "stringData"],
+        _ => return,
+    };
+    for key in keys {
+        check_strings(object, ("", key), &format!("the key of `{key}`"), flaws);
     }
 }
 
@@ -118,9 +136,10 @@ fn flaw(pointer: String, message: String) -> Flaw {
 fn quote(pointer: String, what: &str, value: &Value) -> Flaw {
     let message = match value {
         Value::Bool(_) | Value::Number(_) => {
-            format!("`{what}` must be text, and `{value}` is {}; quote the value", kind_of(value))
+            // Without the value: it may be a secret.
+            format!("{what} must be text, and is {}; quote the value", kind_of(value))
         }
-        other => format!("`{what}` must be text, and is {}", kind_of(other)),
+        other => format!("{what} must be text, and is {}", kind_of(other)),
     };
     flaw(pointer, message)
 }

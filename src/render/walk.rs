@@ -1,12 +1,16 @@
 //! Finds the files of a directory source.
 
-use std::{collections::HashSet, error::Error, fmt::Write};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    error::Error,
+    fmt::Write,
+};
 
 use super::{
     Limits,
     directory::Rendered,
     glob::Glob,
-    links::{self, Astray},
+    links::{self, Astray, Place},
     reads::Listing,
 };
 use crate::object::{EntryKind, Tree, TreeEntry};
@@ -30,6 +34,13 @@ pub(super) struct Found {
     pub(super) real: String,
 }
 
+/// A file that was found, by its real path.
+struct Seen {
+    shown: String,
+    /// True when no link leads there.
+    direct: bool,
+}
+
 /// A directory that is still to be listed.
 struct Open {
     /// Path below the source's path.
@@ -37,37 +48,51 @@ struct Open {
     real: String,
     /// The real paths of this directory and those above it, to recognise circles.
     chain: Vec<String>,
+    /// True when no link leads there.
+    direct: bool,
 }
 
-/// Lists the files to render, sorted by their path. Each real file is found once, by whichever path
-/// comes first.
-pub(super) fn files(walk: &Walk<'_>, start: &str, rendered: &mut Rendered) -> Vec<Found> {
-    let mut search = Search { walk, rendered, found: Vec::new(), seen: HashSet::new(), entries: 0 };
-    let mut open =
-        vec![Open { below: String::new(), real: start.to_owned(), chain: vec![start.to_owned()] }];
+/// Lists the files to render, in the order of Go's `filepath.Walk`: by name, directory by
+/// directory. Each real file is found once, by its own path where the source covers that.
+pub(super) fn files(walk: &Walk<'_>, start: &Place, rendered: &mut Rendered) -> Vec<Found> {
+    let mut search = Search { walk, rendered, found: HashMap::new(), entries: 0 };
+    search.cover(start);
+    let mut open = vec![Open {
+        below: String::new(),
+        real: start.path.clone(),
+        chain: vec![start.path.clone()],
+        direct: true,
+    }];
     while let Some(directory) = open.pop() {
         if !search.directory(&directory, &mut open) {
             break;
         }
     }
-    let mut found = search.found;
-    found.sort_by(|a, b| a.shown.cmp(&b.shown));
+    let found = search.found.into_iter();
+    let mut found: Vec<_> = found.map(|(real, seen)| Found { shown: seen.shown, real }).collect();
+    found.sort_by(|a, b| a.shown.split('/').cmp(b.shown.split('/')));
     found
 }
 
 struct Search<'w, 'r> {
     walk: &'w Walk<'w>,
     rendered: &'r mut Rendered,
-    found: Vec<Found>,
-    seen: HashSet<String>,
+    /// By their real paths.
+    found: HashMap<String, Seen>,
     entries: usize,
 }
 
 impl Search<'_, '_> {
     /// Looks at one directory; false when the search has to end.
     fn directory(&mut self, directory: &Open, open: &mut Vec<Open>) -> bool {
-        let listing = if self.walk.recurse { Listing::Contents } else { Listing::Names };
-        let answer = self.rendered.reads.list(self.walk.tree, &directory.real, listing);
+        let (tree, reads) = (self.walk.tree, &mut self.rendered.reads);
+        let answer = match (self.walk.recurse, directory.real.as_str()) {
+            (false, real) => reads.list(tree, real, Listing::Names),
+            // The root of a tree has no entry, so its listing stands for all below it.
+            (true, "") => reads.list(tree, "", Listing::Contents),
+            // Covered by the entry of the directory where the search began.
+            (true, real) => reads.guard(tree.list(real)),
+        };
         let entries = match answer {
             Ok(entries) => entries,
             Err(error) => {
@@ -88,9 +113,9 @@ impl Search<'_, '_> {
             let below = links::join(&directory.below, &entry.name);
             let real = links::join(&directory.real, &entry.name);
             match entry.kind {
-                EntryKind::File => self.file(&below, real, entry),
+                EntryKind::File => self.file(&below, real, entry, directory.direct),
                 EntryKind::Directory if self.walk.recurse => {
-                    self.descend(below, real, directory, open);
+                    self.descend(below, real, directory, directory.direct, open);
                 }
                 EntryKind::Symlink => self.link(below, &real, directory, open),
                 EntryKind::Submodule if self.walk.recurse => {
@@ -104,29 +129,52 @@ impl Search<'_, '_> {
         true
     }
 
-    fn file(&mut self, below: &str, real: String, entry: &TreeEntry) {
+    /// Records that the search depends on all below a place.
+    fn cover(&mut self, place: &Place) {
+        if let Some(entry) = place.entry.as_ref().filter(|_| self.walk.recurse) {
+            self.rendered.reads.add(&place.path, entry);
+        }
+    }
+
+    fn file(&mut self, below: &str, real: String, entry: &TreeEntry, direct: bool) {
         if !self.wanted(below) {
             return;
         }
         if !self.walk.recurse {
             self.rendered.reads.add(&real, entry);
         }
-        self.take(below, real);
+        self.take(below, real, direct);
     }
 
-    fn take(&mut self, below: &str, real: String) {
+    fn take(&mut self, below: &str, real: String, direct: bool) {
         let shown = self.shown(below);
         if extension(below) == Some("jsonnet") {
             let message = "Jsonnet is not available in this version; exclude the file or commit \
                            what it generates";
             self.rendered.error(&shown, 0, message.to_owned());
-        } else if self.seen.insert(real.clone()) {
-            self.found.push(Found { shown, real });
+        } else {
+            let seen = Seen { shown, direct };
+            match self.found.entry(real) {
+                Entry::Vacant(slot) => {
+                    slot.insert(seen);
+                }
+                Entry::Occupied(mut slot) if direct && !slot.get().direct => {
+                    slot.insert(seen);
+                }
+                Entry::Occupied(_) => {}
+            }
         }
     }
 
-    fn descend(&mut self, below: String, real: String, parent: &Open, open: &mut Vec<Open>) {
-        if parent.chain.contains(&real) {
+    fn descend(
+        &mut self,
+        below: String,
+        real: String,
+        parent: &Open,
+        direct: bool,
+        open: &mut Vec<Open>,
+    ) {
+        if parent.chain.iter().any(|above| holds(&real, above)) {
             let message = format!("leads back to /{real}, which contains it; not followed");
             self.rendered.warning(&self.shown(&below), 0, message);
             return;
@@ -139,7 +187,7 @@ impl Search<'_, '_> {
         }
         let mut chain = parent.chain.clone();
         chain.push(real.clone());
-        open.push(Open { below, real, chain });
+        open.push(Open { below, real, chain, direct });
     }
 
     /// Follows a symbolic link. Without `recurse` only links that are named like manifests count.
@@ -150,10 +198,11 @@ impl Search<'_, '_> {
         }
         let (tree, limits) = (self.walk.tree, self.walk.limits);
         match links::follow(tree, real, limits, &mut self.rendered.reads) {
-            Ok(place) => match place.entry.map(|entry| entry.kind) {
-                Some(EntryKind::File) if named => self.take(&below, place.path),
+            Ok(place) => match place.entry.as_ref().map(|entry| entry.kind) {
+                Some(EntryKind::File) if named => self.take(&below, place.path, false),
                 Some(EntryKind::Directory) | None if self.walk.recurse => {
-                    self.descend(below, place.path, parent, open);
+                    self.cover(&place);
+                    self.descend(below, place.path, parent, false, open);
                 }
                 Some(EntryKind::Directory) | None => {
                     let message = "a link to a directory, not used".to_owned();
@@ -182,6 +231,14 @@ impl Search<'_, '_> {
 
     fn shown(&self, below: &str) -> String {
         links::join(self.walk.shown, below)
+    }
+}
+
+/// True when `directory` is `path` or above it.
+fn holds(directory: &str, path: &str) -> bool {
+    match path.strip_prefix(directory) {
+        Some(rest) => directory.is_empty() || rest.is_empty() || rest.starts_with('/'),
+        None => false,
     }
 }
 

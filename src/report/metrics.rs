@@ -8,16 +8,19 @@
 
 mod apps;
 mod define;
+mod families;
 mod process;
 
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
-use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use prometheus::{Registry, TextEncoder};
 
 use crate::{object::GroupKind, report::board::Board};
 
+pub(crate) use self::apps::is_automated;
 use self::{
-    define::{APP, Definer, SECONDS_FINE, SECONDS_GIT, SECONDS_PASS},
+    define::Definer,
+    families::{Applications, Clusters, Sources, Work},
     process::Process,
 };
 
@@ -137,31 +140,10 @@ pub struct Metrics {
     process: Process,
     /// Names that were on the board at the last scrape; the lock also keeps scrapes apart.
     known: Mutex<BTreeSet<String>>,
-    app_info: IntGaugeVec,
-    app_condition: IntGaugeVec,
-    sync_total: IntCounterVec,
-    sync_seconds: GaugeVec,
-    reconcile: HistogramVec,
-    kubernetes_requests: IntCounterVec,
-    cluster_info: IntGaugeVec,
-    cluster_connected: IntGaugeVec,
-    cluster_objects: IntGaugeVec,
-    cluster_kinds: IntGaugeVec,
-    cluster_age: GaugeVec,
-    cluster_events: IntCounterVec,
-    cluster_watches: IntGaugeVec,
-    git_requests: IntCounterVec,
-    git_failures: IntCounterVec,
-    git_seconds: HistogramVec,
-    webhooks: IntCounterVec,
-    passes: IntCounterVec,
-    stage_seconds: HistogramVec,
-    drifts: IntCounterVec,
-    drift_seconds: HistogramVec,
-    render_cache: IntCounterVec,
-    events: IntCounterVec,
-    streams: IntGaugeVec,
-    reviews: IntCounterVec,
+    applications: Applications,
+    clusters: Clusters,
+    sources: Sources,
+    work: Work,
 }
 
 impl Metrics {
@@ -171,138 +153,13 @@ impl Metrics {
         let build =
             d.gauge("steadfast_build_info", "Version of the program; always 1.", &["version"]);
         build.with_label_values(&[version]).set(1);
-        let process = Process::define(&mut d);
         Self {
-            app_info: d.gauge(
-                "argocd_app_info",
-                "What an application is; always 1.",
-                &[
-                    "namespace",
-                    "name",
-                    "project",
-                    "autosync_enabled",
-                    "repo",
-                    "dest_server",
-                    "dest_namespace",
-                    "sync_status",
-                    "health_status",
-                    "operation",
-                ],
-            ),
-            app_condition: d.gauge(
-                "argocd_app_condition",
-                "Conditions of an application; 1 while one is there.",
-                &["namespace", "name", "project", "condition"],
-            ),
-            sync_total: d.counter(
-                "argocd_app_sync_total",
-                "Sync operations that ended.",
-                &[APP[0], APP[1], APP[2], APP[3], "phase", "dry_run"],
-            ),
-            sync_seconds: d.float(
-                "argocd_app_sync_duration_seconds_total",
-                "Seconds spent in sync operations that ended.",
-                &APP,
-            ),
-            reconcile: d.histogram(
-                "argocd_app_reconcile",
-                "Seconds that one pass over an application took.",
-                SECONDS_PASS,
-                &["namespace", "dest_server"],
-            ),
-            kubernetes_requests: d.counter(
-                "argocd_app_k8s_request_total",
-                "Requests to Kubernetes; response_code 0 means no answer.",
-                &["server", "verb", "resource_kind", "response_code", "dry_run"],
-            ),
-            cluster_info: d.gauge(
-                "argocd_cluster_info",
-                "A cluster; always 1.",
-                &["server", "name", "k8s_version"],
-            ),
-            cluster_connected: d.gauge(
-                "argocd_cluster_connection_status",
-                "1 while the cluster answers and every watch runs.",
-                &["server", "k8s_version"],
-            ),
-            cluster_objects: d.gauge(
-                "argocd_cluster_api_resource_objects",
-                "Objects kept in the live store.",
-                &["server"],
-            ),
-            cluster_kinds: d.gauge(
-                "argocd_cluster_api_resources",
-                "Kinds that the cluster serves.",
-                &["server"],
-            ),
-            cluster_age: d.float(
-                "argocd_cluster_cache_age_seconds",
-                "Seconds since the slowest watch last heard from the server.",
-                &["server"],
-            ),
-            cluster_events: d.counter(
-                "argocd_cluster_events_total",
-                "Watch events that arrived.",
-                &["server", "group", "kind"],
-            ),
-            cluster_watches: d.gauge("steadfast_cluster_watches", "Open watches.", &["server"]),
-            git_requests: d.counter(
-                "argocd_git_request_total",
-                "Requests to Git servers.",
-                &["repo", "request_type"],
-            ),
-            git_failures: d.counter(
-                "argocd_git_fetch_fail_total",
-                "Requests to Git servers that failed.",
-                &["repo", "request_type"],
-            ),
-            git_seconds: d.histogram(
-                "argocd_git_request_duration_seconds",
-                "Seconds that a request to a Git server took.",
-                SECONDS_GIT,
-                &["repo", "request_type"],
-            ),
-            webhooks: d.counter(
-                "argocd_webhook_requests_total",
-                "Webhook requests by what became of them.",
-                &["outcome"],
-            ),
-            passes: d.counter("steadfast_passes_total", "Passes by outcome.", &["outcome"]),
-            stage_seconds: d.histogram(
-                "steadfast_pass_stage_seconds",
-                "Seconds that one stage of a pass took.",
-                SECONDS_FINE,
-                &["stage"],
-            ),
-            drifts: d.counter(
-                "steadfast_drift_total",
-                "Drifts that were seen.",
-                &[APP[0], APP[1], APP[2], APP[3], "group", "kind"],
-            ),
-            drift_seconds: d.histogram(
-                "steadfast_drift_correction_seconds",
-                "Seconds from the arrival of a drift's watch event to the write that put it back.",
-                SECONDS_FINE,
-                &[],
-            ),
-            render_cache: d.counter(
-                "steadfast_render_cache_total",
-                "Renders by whether the cached result held.",
-                &["result"],
-            ),
-            events: d.counter(
-                "steadfast_events_total",
-                "Kubernetes Events by what became of them.",
-                &["outcome"],
-            ),
-            streams: d.gauge("steadfast_api_streams", "Open server-sent event streams.", &[]),
-            reviews: d.counter(
-                "steadfast_api_reviews_total",
-                "Token and access reviews asked of Kubernetes, by verdict.",
-                &["review", "verdict"],
-            ),
-            process,
+            process: Process::define(&mut d),
             known: Mutex::default(),
+            applications: Applications::define(&mut d),
+            clusters: Clusters::define(&mut d),
+            sources: Sources::define(&mut d),
+            work: Work::define(&mut d),
             registry: d.registry,
             reference: d.rows,
         }
@@ -310,55 +167,59 @@ impl Metrics {
 
     /// A pass over an application ended. `ok` is false when a stage stopped it.
     pub fn pass_finished(&self, app: AppLabels<'_>, took: Duration, ok: bool) {
-        self.reconcile
+        self.applications
+            .reconcile
             .with_label_values(&[app.namespace, app.dest_server])
             .observe(took.as_secs_f64());
-        self.passes.with_label_values(&[if ok { "ok" } else { "stopped" }]).inc();
+        self.work.passes.with_label_values(&[if ok { "ok" } else { "stopped" }]).inc();
     }
 
     /// A stage of a pass ended.
     pub fn stage_finished(&self, stage: Stage, took: Duration) {
-        self.stage_seconds.with_label_values(&[stage.word()]).observe(took.as_secs_f64());
+        self.work.stage_seconds.with_label_values(&[stage.word()]).observe(took.as_secs_f64());
     }
 
     /// A sync operation ended in `phase` (Succeeded, Failed or Error).
     pub fn sync_finished(&self, app: AppLabels<'_>, phase: &str, dry_run: bool, took: Duration) {
         let AppLabels { namespace, name, project, dest_server } = app;
         let dry_run = if dry_run { "true" } else { "false" };
-        self.sync_total
+        self.applications
+            .syncs
             .with_label_values(&[namespace, name, project, dest_server, phase, dry_run])
             .inc();
-        self.sync_seconds
+        self.applications
+            .sync_seconds
             .with_label_values(&[namespace, name, project, dest_server])
-            .add(took.as_secs_f64());
+            .inc_by(took.as_secs_f64());
     }
 
     /// A drift was seen on an object of this kind.
     pub fn drift_seen(&self, app: AppLabels<'_>, kind: &GroupKind) {
         let AppLabels { namespace, name, project, dest_server } = app;
-        self.drifts
+        self.applications
+            .drifts
             .with_label_values(&[namespace, name, project, dest_server, &kind.group, &kind.kind])
             .inc();
     }
 
     /// A drift was put back; `latency` runs from the arrival of its watch event.
     pub fn drift_corrected(&self, latency: Duration) {
-        self.drift_seconds.with_label_values(NONE).observe(latency.as_secs_f64());
+        self.applications.drift_seconds.with_label_values(NONE).observe(latency.as_secs_f64());
     }
 
     /// A render was asked for; `hit` when the cached result held.
     pub fn render_asked(&self, hit: bool) {
-        self.render_cache.with_label_values(&[if hit { "hit" } else { "miss" }]).inc();
+        self.sources.renders.with_label_values(&[if hit { "hit" } else { "miss" }]).inc();
     }
 
     /// A request to a Git server ended. Credentials in `repo` are left out.
     pub fn git_request(&self, repo: &str, request: GitRequest, took: Duration, ok: bool) {
         let repo = apps::repository_label(repo);
         let labels = [repo.as_str(), request.word()];
-        self.git_requests.with_label_values(&labels).inc();
-        self.git_seconds.with_label_values(&labels).observe(took.as_secs_f64());
+        self.sources.requests.with_label_values(&labels).inc();
+        self.sources.seconds.with_label_values(&labels).observe(took.as_secs_f64());
         if !ok {
-            self.git_failures.with_label_values(&labels).inc();
+            self.sources.failures.with_label_values(&labels).inc();
         }
     }
 
@@ -366,33 +227,35 @@ impl Metrics {
     pub fn kubernetes_request(&self, request: KubernetesRequest<'_>) {
         let KubernetesRequest { server, verb, kind, code, dry_run } = request;
         let dry_run = if dry_run { "true" } else { "false" };
-        self.kubernetes_requests
+        self.clusters
+            .requests
             .with_label_values(&[server, verb, kind, &code.to_string(), dry_run])
             .inc();
     }
 
     /// A watch event arrived.
     pub fn cluster_event(&self, server: &str, kind: &GroupKind) {
-        self.cluster_events.with_label_values(&[server, &kind.group, &kind.kind]).inc();
+        self.clusters.events.with_label_values(&[server, &kind.group, &kind.kind]).inc();
     }
 
     /// Sets the gauges of a cluster. A version that changed replaces the old series.
     pub fn cluster(&self, state: ClusterState<'_>) {
         let ClusterState { server, name, version, .. } = state;
-        apps::remove_where(&self.cluster_info, "server", &|known| known == server);
-        apps::remove_where(&self.cluster_connected, "server", &|known| known == server);
-        self.cluster_info.with_label_values(&[server, name, version]).set(1);
-        self.cluster_connected
+        apps::remove_where(&self.clusters.info, "server", &|known| known == server);
+        apps::remove_where(&self.clusters.connected, "server", &|known| known == server);
+        self.clusters.info.with_label_values(&[server, name, version]).set(1);
+        self.clusters
+            .connected
             .with_label_values(&[server, version])
             .set(i64::from(state.connected));
-        self.cluster_objects.with_label_values(&[server]).set(whole(state.objects));
-        self.cluster_kinds.with_label_values(&[server]).set(whole(state.kinds));
-        self.cluster_watches.with_label_values(&[server]).set(whole(state.watches));
-        self.cluster_age.with_label_values(&[server]).set(state.age_s);
+        self.clusters.objects.with_label_values(&[server]).set(whole(state.objects));
+        self.clusters.kinds.with_label_values(&[server]).set(whole(state.kinds));
+        self.clusters.watches.with_label_values(&[server]).set(whole(state.watches));
+        self.clusters.age.with_label_values(&[server]).set(state.age_s);
     }
 
     pub(crate) fn webhook(&self, outcome: &'static str) {
-        self.webhooks.with_label_values(&[outcome]).inc();
+        self.work.webhooks.with_label_values(&[outcome]).inc();
     }
 
     pub(crate) fn event(&self, fate: EventFate) {
@@ -401,15 +264,15 @@ impl Metrics {
             EventFate::Dropped => "dropped",
             EventFate::Failed => "failed",
         };
-        self.events.with_label_values(&[word]).inc();
+        self.work.events.with_label_values(&[word]).inc();
     }
 
     pub(crate) fn streams(&self, open: usize) {
-        self.streams.with_label_values(NONE).set(whole(open));
+        self.work.streams.with_label_values(NONE).set(whole(open));
     }
 
     pub(crate) fn review(&self, review: &'static str, verdict: &'static str) {
-        self.reviews.with_label_values(&[review, verdict]).inc();
+        self.work.reviews.with_label_values(&[review, verdict]).inc();
     }
 
     /// All metrics in Prometheus' text format, the applications as they are on the board.
@@ -420,8 +283,8 @@ impl Metrics {
             apps.iter().map(|app| crate::object::meta::name(app).to_owned()).collect();
         self.forget(known.difference(&names));
         *known = names;
-        self.app_info.reset();
-        self.app_condition.reset();
+        self.applications.info.reset();
+        self.applications.condition.reset();
         for app in &apps {
             self.show(app);
         }
@@ -438,9 +301,9 @@ impl Metrics {
             return;
         }
         let is_gone = |name: &str| gone.contains(name);
-        apps::remove_where(&self.sync_total, "name", &is_gone);
-        apps::remove_where(&self.sync_seconds, "name", &is_gone);
-        apps::remove_where(&self.drifts, "name", &is_gone);
+        apps::remove_where(&self.applications.syncs, "name", &is_gone);
+        apps::remove_where(&self.applications.sync_seconds, "name", &is_gone);
+        apps::remove_where(&self.applications.drifts, "name", &is_gone);
     }
 
     /// The content of docs/METRICS.md.

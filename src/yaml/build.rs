@@ -3,11 +3,11 @@
 mod scalar;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     mem,
 };
 
-use granit_parser::{Event, Options, Parser, ScanError, Span};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScanError, Span};
 use serde_json::{Map, Value};
 
 use self::scalar::Tagged;
@@ -51,7 +51,7 @@ pub(super) fn build<'a>(
             }
             Ok((Event::DocumentEnd, _)) => ended = true,
             Ok((event, span)) => builder.event(event, &span)?,
-            Err(error) => return Err(builder.syntax(&error)),
+            Err(error) => return Err(builder.syntax(&error, chunk.text)),
         }
     }
     let Some((value, line)) = builder.root else { return Ok(None) };
@@ -99,7 +99,7 @@ enum Slot {
 
 enum Content {
     List(Vec<Value>),
-    Map { fields: Map<String, Value>, slot: Slot, merged: HashSet<String> },
+    Map { fields: Map<String, Value>, slot: Slot, merged: BTreeSet<String> },
 }
 
 /// A map or list that is still open.
@@ -146,7 +146,7 @@ impl Builder<'_, '_> {
             }
             Event::MappingStart(_, anchor, _) => {
                 let content =
-                    Content::Map { fields: Map::new(), slot: Slot::Key, merged: HashSet::new() };
+                    Content::Map { fields: Map::new(), slot: Slot::Key, merged: BTreeSet::new() };
                 self.open(content, anchor, line)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
@@ -195,7 +195,8 @@ impl Builder<'_, '_> {
         let value = self.anchors[&anchor].value.clone();
         if self.expects_key() {
             let key = key_of(value).map_err(|message| Problem { line, message })?;
-            return self.key(key, line);
+            self.key(key, line);
+            return Ok(());
         }
         self.complete(Node { value, nodes, depth, line, alias: true }, 0)
     }
@@ -216,14 +217,14 @@ impl Builder<'_, '_> {
             self.warn(line, surprise);
         }
         let key = scalar.into_key().map_err(|message| Problem { line, message })?;
-        self.key(key, line)
+        self.key(key, line);
+        Ok(())
     }
 
-    fn key(&mut self, key: String, line: u32) -> Result<(), Problem> {
+    fn key(&mut self, key: String, line: u32) {
         if let Some(Frame { content: Content::Map { slot, .. }, .. }) = self.stack.last_mut() {
             *slot = Slot::Value { key, line };
         }
-        Ok(())
     }
 
     /// Hands a finished value to its parent, and to its anchor.
@@ -309,9 +310,28 @@ impl Builder<'_, '_> {
         self.warn(line, message.to_owned());
     }
 
-    fn syntax(&self, error: &ScanError) -> Problem {
-        Problem { line: self.line(error.marker().line()), message: error.info() }
+    fn syntax(&self, error: &ScanError, text: &str) -> Problem {
+        let line = error.marker().line();
+        match error.kind() {
+            // The parser looks ahead, so its own limit may come before ours.
+            ErrorKind::RecursionLimitExceeded => self.too_deep(self.line(line)),
+            // The parser names the line where the scalar began that the tab cuts off.
+            ErrorKind::TabInPlainScalar
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabInBlockIndentation => {
+                let rows = text.lines().enumerate().skip(line.saturating_sub(1));
+                let tab = rows.map(|(at, row)| (at + 1, row)).find(|(_, row)| is_tabbed(row));
+                let message = "a tab can't indent; use blanks".to_owned();
+                Problem { line: self.line(tab.map_or(line, |(at, _)| at)), message }
+            }
+            _ => Problem { line: self.line(line), message: error.info() },
+        }
     }
+}
+
+/// True when a tab is among the characters that indent a line.
+fn is_tabbed(row: &str) -> bool {
+    row.trim_start_matches(' ').starts_with('\t')
 }
 
 /// Merges the value of `<<` into a map and names one key of the map that it replaced.
@@ -320,7 +340,7 @@ impl Builder<'_, '_> {
 /// by keys below it. Of several maps the first wins.
 fn merge(
     fields: &mut Map<String, Value>,
-    merged: &mut HashSet<String>,
+    merged: &mut BTreeSet<String>,
     value: Value,
     alias: bool,
 ) -> Result<Option<String>, String> {

@@ -4,8 +4,8 @@ use serde_json::{Deserializer, Value};
 
 use super::load::{Document, Documents, Limits, Problem};
 
-/// Reads a stream of JSON values; `None` when the text is anything else, which is then YAML.
-pub(super) fn load<'a>(text: &'a str, limits: &Limits) -> Option<Documents<'a>> {
+/// Reads a stream of JSON values. An error says why the text is none; it may be YAML then.
+pub(super) fn load<'a>(text: &'a str, limits: &Limits) -> Result<Documents<'a>, Problem> {
     let mut loaded = Documents::default();
     let mut stream = Deserializer::from_str(text).into_iter::<Value>();
     let (mut counted, mut lines) = (0, 0_u32);
@@ -16,8 +16,11 @@ pub(super) fn load<'a>(text: &'a str, limits: &Limits) -> Option<Documents<'a>> 
         lines = lines.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
         counted = start + blank;
         let mut value = match stream.next() {
-            None => return Some(loaded),
-            Some(Err(_)) => return None,
+            None => return Ok(loaded),
+            Some(Err(error)) => {
+                let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
+                return Err(Problem { line, message: format!("not JSON: {error}") });
+            }
             Some(Ok(value)) => value,
         };
         let (mut nodes, line) = (0, lines + 1);
@@ -33,7 +36,7 @@ pub(super) fn load<'a>(text: &'a str, limits: &Limits) -> Option<Documents<'a>> 
         };
         if let Some(message) = problem {
             loaded.errors.push(Problem { line, message });
-            return Some(loaded);
+            return Ok(loaded);
         }
         if !value.is_null() {
             loaded.documents.push(Document {
@@ -48,7 +51,7 @@ pub(super) fn load<'a>(text: &'a str, limits: &Limits) -> Option<Documents<'a>> 
 }
 
 /// Counts the values, measures the depth, and turns integers beyond 63 bits into floats, as
-/// Kubernetes holds them. Recursive: serde_json does not read deeper than 128 levels.
+/// Kubernetes holds them. Recursive, because the JSON reader goes no deeper than 128 levels.
 fn settle(value: &mut Value, nodes: &mut u64) -> usize {
     *nodes += 1;
     match value {

@@ -78,8 +78,8 @@ pub struct Documents<'a> {
 }
 
 impl Documents<'_> {
-    fn error(line: u32, message: String) -> Self {
-        Self { errors: vec![Problem { line, message }], ..Self::default() }
+    fn error(problem: Problem) -> Self {
+        Self { errors: vec![problem], ..Self::default() }
     }
 }
 
@@ -88,35 +88,54 @@ impl Documents<'_> {
 /// A byte order mark is skipped. A file that starts with `{` is read as a stream of JSON values
 /// first, and as YAML when it is none.
 pub fn load<'a>(bytes: &'a [u8], limits: &Limits) -> Documents<'a> {
+    let text = match text(bytes, limits) {
+        Ok(text) => text,
+        Err(problem) => return Documents::error(problem),
+    };
+    // How kubectl decides.
+    let Some(inside) = text.trim_start().strip_prefix('{') else {
+        return load_yaml(text, limits);
+    };
+    json::load(text, limits).unwrap_or_else(|problem| {
+        let mut loaded = load_yaml(text, limits);
+        // As in kubectl: of two errors the one about JSON says more, unless the text is a template
+        // or a flow map of YAML.
+        if !loaded.errors.is_empty() && inside.trim_start().starts_with(['"', '}']) {
+            loaded.errors = vec![problem];
+        }
+        loaded
+    })
+}
+
+/// Reads a stream of JSON values, and nothing else.
+pub fn load_json<'a>(bytes: &'a [u8], limits: &Limits) -> Documents<'a> {
+    text(bytes, limits).and_then(|text| json::load(text, limits)).unwrap_or_else(Documents::error)
+}
+
+/// The text of a file, without its byte order mark.
+fn text<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Problem> {
     if bytes.len() > limits.bytes_max {
         let (size, max) = (bytes.len(), limits.bytes_max);
-        return Documents::error(1, format!("{size} bytes, the limit is {max}; split the file"));
+        let message = format!("{size} bytes, the limit is {max}; split the file");
+        return Err(Problem { line: 1, message });
     }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(error) => {
             let line = line_at(bytes, error.valid_up_to());
-            return Documents::error(line, "not UTF-8 text".to_owned());
+            Err(Problem { line, message: "not UTF-8 text".to_owned() })
         }
-    };
-    if looks_like_json(text)
-        && let Some(documents) = json::load(text, limits)
-    {
-        return documents;
     }
+}
+
+fn load_yaml<'a>(text: &'a str, limits: &Limits) -> Documents<'a> {
     let mut loaded = Documents::default();
-    if let Err(error) = check_characters(text, &mut loaded.warnings) {
+    if let Err(error) = check_characters(text, limits, &mut loaded.warnings) {
         loaded.errors.push(error);
         return loaded;
     }
-    let (chunks, broken) = split::split(text);
+    let (chunks, broken) = split::split(text, limits.documents_max);
     for chunk in chunks {
-        if loaded.documents.len() >= limits.documents_max {
-            let line = chunk.lines_before + 1;
-            let message = format!("more than {} documents in one file", limits.documents_max);
-            loaded.errors.push(Problem { line, message });
-            return loaded;
-        }
         match build::build(&chunk, limits, &mut loaded.warnings) {
             Ok(Some(document)) => loaded.documents.push(document),
             Ok(None) => {}
@@ -127,18 +146,18 @@ pub fn load<'a>(bytes: &'a [u8], limits: &Limits) -> Documents<'a> {
     loaded
 }
 
-/// True when the first character that is not blank is `{`, as kubectl decides.
-pub fn looks_like_json(text: &str) -> bool {
-    text.trim_start().starts_with('{')
+fn line_at(bytes: &[u8], offset: usize) -> u32 {
+    let lines = bytes[..offset].split(|byte| *byte == b'\n').count();
+    u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
-pub(super) fn line_at(bytes: &[u8], offset: usize) -> u32 {
-    let breaks = bytes[..offset].iter().filter(|byte| **byte == b'\n').count();
-    u32::try_from(breaks).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-/// Refuses what Go's reader refuses (control characters) and warns of the three characters that Go takes for line breaks and everybody else does not.
-fn check_characters(text: &str, warnings: &mut Vec<Problem>) -> Result<(), Problem> {
+/// Refuses what Go's reader refuses (control characters) and warns of the three characters that Go
+/// takes for line breaks and everybody else does not.
+fn check_characters(
+    text: &str,
+    limits: &Limits,
+    warnings: &mut Vec<Problem>,
+) -> Result<(), Problem> {
     let bytes = text.as_bytes();
     for (offset, byte) in bytes.iter().enumerate() {
         // Plain ASCII and the continuation bytes of other characters: nothing to look at.
@@ -150,13 +169,19 @@ fn check_characters(text: &str, warnings: &mut Vec<Problem>) -> Result<(), Probl
         }
         let Some(character) = text[offset..].chars().next() else { break };
         match character {
-            '\u{85}' | '\u{2028}' | '\u{2029}' => warnings.push(Problem {
-                line: line_at(bytes, offset),
-                message: format!(
-                    "holds the character U+{:04X}, which kubectl takes for a line break; escape it",
-                    u32::from(character)
-                ),
-            }),
+            '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                if warnings.len() >= limits.warnings_max {
+                    continue;
+                }
+                warnings.push(Problem {
+                    line: line_at(bytes, offset),
+                    message: format!(
+                        "holds the character U+{:04X}, which kubectl takes for a line break; \
+                         escape it",
+                        u32::from(character)
+                    ),
+                });
+            }
             '\0'..='\u{8}'
             | '\u{b}'
             | '\u{c}'
@@ -173,9 +198,6 @@ fn check_characters(text: &str, warnings: &mut Vec<Problem>) -> Result<(), Probl
                 });
             }
             _ => {}
-        }
-        if warnings.len() >= 100 {
-            break;
         }
     }
     Ok(())

@@ -73,7 +73,8 @@ pub(super) async fn run(
 fn describe(app: View<'_>, drifts: &[Value], width: Option<usize>, paint: Paint) -> String {
     let mut lines = Vec::new();
     let mut field = |name: &str, value: String| {
-        lines.push(format!("{:<13}{value}", format!("{name}:")));
+        let label = if name.is_empty() { String::new() } else { format!("{name}:") };
+        lines.push(format!("{label:<13}{value}"));
     };
     field("Name", paint.bold(&escape(app.name())));
     field("Project", escape(app.project()));
@@ -83,7 +84,8 @@ fn describe(app: View<'_>, drifts: &[Value], width: Option<usize>, paint: Paint)
     let (namespace, cluster) = app.destination();
     field("Destination", escape(&format!("{} on {cluster}", or(namespace, "(no namespace)"))));
     field("Sync policy", app.policy());
-    let revision = escape(app.revision());
+    let revision = if width.is_some() { short(app.revision()) } else { app.revision() };
+    let revision = escape(revision);
     let at = if revision.is_empty() { String::new() } else { format!(" at {revision}") };
     field("Sync", format!("{}{at}", paint.status(&escape(app.sync()))));
     let health = paint.status(&escape(app.health()));
@@ -200,6 +202,28 @@ mod tests {
             "old": 4, "new": 1, "manager": "kubectl-edit", "at": "2026-11-21T10:01:00Z", "corrected": true,
         })];
         let text = describe(View(&app), &drifts, Some(80), Paint::new(false));
-        expect![[r#""#]].assert_eq(&text);
+        expect![[r#"
+            Name:        web
+            Project:     default
+            Source:      https://git.example.com/shop  path web  at HEAD
+            Destination: shop on https://kubernetes.default.svc
+            Sync policy: auto,self-heal
+            Sync:        OutOfSync at 0123456789
+            Health:      Progressing  2 of 4 replicas updated
+            Operation:   Succeeded  successfully synced (all tasks run)
+                         started 2026-11-21T10:00:00Z, finished 2026-11-21T10:00:02Z, retries 1
+            Image:       nginx:1.27
+
+            SyncError: web.yaml:3: \x1bbad
+              since 2026-11-21T10:00:00Z
+
+            KIND        NAMESPACE  NAME  SYNC       HEALTH       MESSAGE
+            Deployment  shop       web   OutOfSync  Progressing  2 of 4 replicas updated
+
+            DRIFT
+              2026-11-21T10:01:00Z  Deployment.apps shop/web  by kubectl-edit, put back
+                .spec.replicas: 4 -> 1
+        "#]]
+        .assert_eq(&text);
     }
 }

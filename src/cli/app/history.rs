@@ -37,7 +37,7 @@ pub(super) async fn run(
         Format::Yaml => ui.yaml(&history)?,
         Format::Name => {
             for entry in history {
-                ui.line(&id(entry))?;
+                ui.line(&id(entry).to_string())?;
             }
         }
         Format::Text if history.is_empty() => ui.line("nothing was deployed yet")?,
@@ -60,8 +60,9 @@ pub(super) async fn run(
 }
 
 /// The number by which `rollback` knows an entry.
-pub(super) fn id(entry: &Value) -> String {
-    entry.get("id").and_then(Value::as_i64).unwrap_or_default().to_string()
+pub(super) fn id(entry: &Value) -> i64 {
+    // The first one is 0, which Go leaves out.
+    entry.get("id").and_then(Value::as_i64).unwrap_or_default()
 }
 
 fn row(entry: &Value, wide: bool) -> Vec<String> {
@@ -72,7 +73,7 @@ fn row(entry: &Value, wide: bool) -> Vec<String> {
         user => user,
     };
     vec![
-        id(entry),
+        id(entry).to_string(),
         text(entry, "/deployedAt").to_owned(),
         if wide { revision } else { short(revision) }.to_owned(),
         by.to_owned(),

@@ -65,8 +65,8 @@ pub(super) async fn run(
 const COLUMNS: [Column; 7] = [
     Column::Fixed("NAME"),
     Column::Fixed("PROJECT"),
-    Column::Fixed("SYNC"),
-    Column::Fixed("HEALTH"),
+    Column::State("SYNC"),
+    Column::State("HEALTH"),
     Column::Fixed("REVISION"),
     Column::Path("REPO"),
     Column::Path("PATH"),

@@ -196,14 +196,13 @@ fn facts(app: View<'_>, paint: Paint) -> Vec<(String, String)> {
     let name = escape(app.name());
     let mut facts = Vec::new();
     let mut fact = |key: String, who: &str, state: &str, message: &str| {
-        let mut line = format!("{who}: {}", paint.status(&escape(state)));
+        let mut line = format!("{who} {}", paint.status(&escape(state)));
         if !message.is_empty() {
             line.push_str(&format!(": {}", escape(message)));
         }
         facts.push((key, line));
     };
-    let operation = app.operation();
-    if let Some(operation) = operation {
+    if let Some(operation) = app.operation() {
         // Results of another operation are other facts, even when they say the same.
         let of = operation.started_at();
         let who = format!("{name}: operation");
@@ -211,20 +210,20 @@ fn facts(app: View<'_>, paint: Paint) -> Vec<(String, String)> {
         for result in operation.results() {
             let id = object_name(result);
             let phase = or(text(result, "/hookPhase"), text(result, "/status"));
-            fact(format!("result {of} {id}"), &escape(&id), phase, text(result, "/message"));
+            let who = format!("  {}:", escape(&id));
+            fact(format!("result {of} {id}"), &who, phase, text(result, "/message"));
         }
     }
     for resource in app.resources() {
         let id = object_name(resource);
         let health = text(resource, "/health/status");
         if !health.is_empty() {
-            fact(format!("health {id}"), &escape(&id), health, text(resource, "/health/message"));
+            let who = format!("  {}:", escape(&id));
+            fact(format!("health {id}"), &who, health, text(resource, "/health/message"));
         }
     }
-    let revision = short(app.revision());
-    let at = if revision.is_empty() { String::new() } else { format!("at {revision}") };
-    fact("sync".to_owned(), &name, app.sync(), &at);
-    fact("health".to_owned(), &name, app.health(), app.health_message());
+    fact("sync".to_owned(), &format!("{name}: sync"), app.sync(), short(app.revision()));
+    fact("health".to_owned(), &format!("{name}: health"), app.health(), app.health_message());
     facts
 }
 
@@ -256,13 +255,19 @@ fn frame(
 
     let rows = objects(app);
     let (open, done): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| !row.done);
-    let width = open.iter().map(|row| row.name.width()).max().unwrap_or(0).min(NAME_COLUMNS_MAX);
-    for row in open.iter().take(objects_max) {
-        let name = cut_end(&row.name, width);
-        let pad = " ".repeat(width.saturating_sub(name.width()));
-        let used = 2 + width + 2 + row.state.width() + 2;
-        let message = cut_end(&row.message, columns.saturating_sub(used));
-        lines.push(format!("  {name}{pad}  {}  {message}", paint.status(&row.state)));
+    let shown = &open[..open.len().min(objects_max)];
+    let widest = |text: fn(&Row) -> &str, max: usize| {
+        shown.iter().map(|row| text(row).width()).max().unwrap_or(0).min(max)
+    };
+    // Nothing may wrap: a redraw counts lines.
+    let name_width = widest(|row| &row.name, NAME_COLUMNS_MAX.min(columns / 2));
+    let state_width = widest(|row| &row.state, columns / 4);
+    for row in shown {
+        let name = padded(&row.name, name_width);
+        let state = padded(&row.state, state_width);
+        let message = cut_end(&row.message, columns.saturating_sub(6 + name_width + state_width));
+        let line = format!("  {name}  {}  {message}", paint.status(&state));
+        lines.push(line.trim_end().to_owned());
     }
     let hidden = open.len().saturating_sub(objects_max);
     let tail = match (hidden, done.len()) {
@@ -270,8 +275,15 @@ fn frame(
         (0, done) => format!("  {done} done"),
         (hidden, done) => format!("  and {hidden} more, {done} done"),
     };
-    lines.push(paint.dim(&tail));
+    lines.push(paint.dim(&cut_end(&tail, columns)));
     lines
+}
+
+fn padded(text: &str, width: usize) -> String {
+    let mut text = cut_end(text, width);
+    let pad = width.saturating_sub(text.width());
+    text.extend(std::iter::repeat_n(' ', pad));
+    text
 }
 
 /// One object in the live view.

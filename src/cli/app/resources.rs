@@ -82,8 +82,8 @@ pub(super) fn resource_table(
         Column::Fixed("KIND"),
         Column::Fixed("NAMESPACE"),
         Column::Fixed("NAME"),
-        Column::Fixed("SYNC"),
-        Column::Fixed("HEALTH"),
+        Column::State("SYNC"),
+        Column::State("HEALTH"),
         Column::Text("MESSAGE"),
     ];
     if wide {

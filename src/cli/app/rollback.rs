@@ -48,7 +48,7 @@ pub(super) async fn run(
     let revision = escape(short(text(entry, "/revision")));
     ui.line(&format!("{}: back to {} ({revision})", escape(&name), id(entry)))?;
     ui.flush()?;
-    let body = json!({ "name": name, "id": entry["id"], "prune": prune, "dryRun": dry_run });
+    let body = json!({ "name": name, "id": id(entry), "prune": prune, "dryRun": dry_run });
     let posted = client.post(&["applications", &name, "rollback"], &body).await?;
     follow_operation(&name, &before, &posted, &following, client, ui).await
 }
@@ -56,7 +56,7 @@ pub(super) async fn run(
 fn choose(app: View<'_>, wanted: Option<i64>) -> Result<&Value, CommandError> {
     let history = app.history();
     let found = match wanted {
-        Some(id) => history.iter().find(|entry| entry["id"].as_i64() == Some(id)),
+        Some(wanted) => history.iter().find(|entry| id(entry) == wanted),
         None => history.len().checked_sub(2).map(|at| &history[at]),
     };
     found.ok_or_else(|| {

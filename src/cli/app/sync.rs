@@ -10,7 +10,7 @@ use super::{
     follow::{Follow, is_stale},
     progress::{Ending, Judgement, Progress, deadline, follow},
     summary,
-    view::{Operation, View, or, short, text},
+    view::{Operation, View, or, text},
 };
 use crate::{
     cli::output::{
@@ -251,7 +251,7 @@ fn times_of(operation: Operation<'_>) -> (&str, &str) {
 }
 
 /// Says that there is nothing to follow any more, or no time.
-pub(super) fn no_ending<T>(
+fn no_ending<T>(
     shown: &str,
     ending: &Ending<T>,
     timeout: Duration,
@@ -259,35 +259,32 @@ pub(super) fn no_ending<T>(
 ) -> Result<Answer, CommandError> {
     let line = match ending {
         Ending::Gone => format!("{shown}: was deleted"),
-        _ => format!("{shown}: not there after {}; it goes on", duration::text(timeout)),
+        _ => format!("{shown}: not done after {}; it goes on", duration::text(timeout)),
     };
     ui.line(&line)?;
     Ok(Answer::No)
 }
 
-/// Says how the operation ended. A terminal gets the results as a table, because the live view is
-/// gone; elsewhere each of them has had its line.
+/// Says how the operation ended. A terminal gets the results too, because the live view is gone;
+/// elsewhere each of them has had its line.
 fn report(app: View<'_>, ui: &mut Ui) -> Result<(), CommandError> {
-    let Some(operation) = app.operation() else { return Ok(()) };
-    if ui.terminal && !operation.results().is_empty() {
+    if let Some(operation) = app.operation().filter(|_| ui.terminal) {
         let columns = [
             Column::Fixed("KIND"),
             Column::Fixed("NAMESPACE"),
             Column::Fixed("NAME"),
-            Column::Fixed("RESULT"),
+            Column::State("RESULT"),
             Column::Text("MESSAGE"),
         ];
         let rows: Vec<Vec<String>> = operation.results().iter().map(result_row).collect();
         let width = ui.columns();
-        ui.bytes(table(&columns, &rows, Some(width), ui.paint).as_bytes())?;
+        if !rows.is_empty() {
+            ui.bytes(table(&columns, &rows, Some(width), ui.paint).as_bytes())?;
+        }
+        let phase = ui.paint.status(&escape(operation.phase()));
+        let name = ui.paint.bold(&escape(app.name()));
+        ui.line(&format!("{name}: {phase}: {}", escape(operation.message())))?;
     }
-    let phase = ui.paint.status(&escape(operation.phase()));
-    let mut line = format!("{}: {phase}", ui.paint.bold(&escape(app.name())));
-    if !operation.revision().is_empty() {
-        line.push_str(&format!(" at {}", escape(short(operation.revision()))));
-    }
-    line.push_str(&format!(": {}", escape(operation.message())));
-    ui.line(&line)?;
     ui.line(&summary(app, ui.paint))?;
     ui.flush()
 }

@@ -9,7 +9,6 @@ use super::{
     follow::Follow,
     progress::{Ending, Judgement, Progress, deadline, follow},
     summary,
-    sync::no_ending,
     view::{View, or},
 };
 use crate::{cli::output::paint::escape, config::duration};
@@ -110,21 +109,25 @@ pub(super) async fn run(
     })
     .await?;
     let app = View(&last);
+    let shown = escape(&name);
     match ending {
         Ending::Got(well) => {
             if let Some(operation) = app.operation().filter(|_| !well) {
                 let phase = ui.paint.status(&escape(operation.phase()));
-                let message = escape(operation.message());
-                ui.line(&format!("{}: operation {phase}: {message}", escape(&name)))?;
+                ui.line(&format!("{shown}: operation {phase}: {}", escape(operation.message())))?;
             }
             ui.line(&summary(app, ui.paint))?;
-            Ok(if well { Answer::Yes } else { Answer::No })
+            return Ok(if well { Answer::Yes } else { Answer::No });
         }
-        ending => {
-            if let Judgement::Wait(open) = conditions.judge(app) {
-                ui.line(&format!("{}: still waits for {}", escape(&name), escape(&open)))?;
-            }
-            no_ending(&escape(&name), &ending, timeout, ui)
+        Ending::Gone => ui.line(&format!("{shown}: was deleted"))?,
+        Ending::TimedOut => {
+            let time = duration::text(timeout);
+            let open = match conditions.judge(app) {
+                Judgement::Wait(open) => open,
+                _ => "the status API".to_owned(),
+            };
+            ui.line(&format!("{shown}: after {time} still waits for {}", escape(&open)))?;
         }
     }
+    Ok(Answer::No)
 }

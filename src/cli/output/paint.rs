@@ -13,6 +13,11 @@ impl Paint {
         Self { on }
     }
 
+    /// True when colours are wanted, for what paints by itself.
+    pub(in crate::cli) fn is_on(self) -> bool {
+        self.on
+    }
+
     fn sgr(self, code: &str, text: &str) -> String {
         if self.on && !text.is_empty() {
             format!("\x1b[{code}m{text}\x1b[0m")
@@ -96,6 +101,16 @@ pub(in crate::cli) fn escape_json(text: &str) -> String {
         } else {
             safe.push(c);
         }
+    }
+    safe
+}
+
+/// Escapes the invisible characters that turn the direction of text, which can make a line look
+/// like another one. For text that is safe otherwise.
+pub(in crate::cli) fn escape_direction(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if turns_direction(c) { push_escaped(&mut safe, c) } else { safe.push(c) }
     }
     safe
 }

@@ -13,8 +13,10 @@ const COLUMN_MIN: usize = 8;
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Column {
-    /// Never cut: names, numbers, states.
+    /// Never cut: names, numbers.
     Fixed(&'static str),
+    /// Never cut, and painted by what it means.
+    State(&'static str),
     /// Cut at its end when the line is too long: messages.
     Text(&'static str),
     /// Cut at its beginning: of a URL or a path the end says more.
@@ -22,9 +24,13 @@ pub(in crate::cli) enum Column {
 }
 
 impl Column {
+    fn is_cut(self) -> bool {
+        matches!(self, Self::Text(_) | Self::Path(_))
+    }
+
     fn head(self) -> &'static str {
         match self {
-            Self::Fixed(head) | Self::Text(head) | Self::Path(head) => head,
+            Self::Fixed(head) | Self::State(head) | Self::Text(head) | Self::Path(head) => head,
         }
     }
 }
@@ -50,9 +56,12 @@ pub(in crate::cli) fn table(
     }
     let mut text = String::new();
     let heads: Vec<String> = columns.iter().map(|column| column.head().to_owned()).collect();
-    push_row(&mut text, columns, &widths, &heads, |cell| paint.bold(cell));
+    push_row(&mut text, columns, &widths, &heads, |_, cell| paint.bold(cell));
     for row in &rows {
-        push_row(&mut text, columns, &widths, row, |cell| paint.status(cell));
+        push_row(&mut text, columns, &widths, row, |column, cell| match column {
+            Column::State(_) => paint.status(cell),
+            _ => cell.to_owned(),
+        });
     }
     text
 }
@@ -66,12 +75,12 @@ fn shrink(columns: &[Column], widths: &mut [usize], columns_max: usize) {
         };
         let floor = |at: usize| COLUMN_MIN.max(columns[at].head().width());
         let widest = (0..widths.len())
-            .filter(|at| !matches!(columns[*at], Column::Fixed(_)) && widths[*at] > floor(*at))
+            .filter(|at| columns[*at].is_cut() && widths[*at] > floor(*at))
             .max_by_key(|at| widths[*at]);
         let Some(at) = widest else { return };
         // Down to the next one only, so that two long columns share the loss.
         let next = (0..widths.len())
-            .filter(|other| *other != at && !matches!(columns[*other], Column::Fixed(_)))
+            .filter(|other| *other != at && columns[*other].is_cut())
             .map(|other| widths[other])
             .filter(|width| *width < widths[at])
             .max()
@@ -86,7 +95,7 @@ fn push_row(
     columns: &[Column],
     widths: &[usize],
     cells: &[String],
-    paint: impl Fn(&str) -> String,
+    paint: impl Fn(Column, &str) -> String,
 ) {
     let mut line = String::new();
     let last = cells.iter().rposition(|cell| !cell.is_empty()).unwrap_or(0);
@@ -94,13 +103,13 @@ fn push_row(
         let mut cell = match columns[at] {
             Column::Path(_) => cut_start(cell, *width),
             Column::Text(_) => cut_end(cell, *width),
-            Column::Fixed(_) => cell.clone(),
+            Column::Fixed(_) | Column::State(_) => cell.clone(),
         };
         if at < last {
             let pad = (width + GAP).saturating_sub(cell.width());
             cell.extend(std::iter::repeat_n(' ', pad));
         }
-        line.push_str(&paint(&cell));
+        line.push_str(&paint(columns[at], &cell));
     }
     text.push_str(&line);
     text.push('\n');
@@ -138,7 +147,7 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 4] =
-        [Column::Fixed("NAME"), Column::Fixed("SYNC"), Column::Path("REPO"), Column::Text("WHY")];
+        [Column::Fixed("NAME"), Column::State("SYNC"), Column::Path("REPO"), Column::Text("WHY")];
 
     fn rows() -> Vec<Vec<String>> {
         let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
@@ -164,12 +173,12 @@ mod tests {
     #[test]
     fn a_narrow_terminal_cuts_urls_at_the_front_and_text_at_the_end() {
         let text = table(&COLUMNS, &rows(), Some(60), Paint::new(false));
-        expect![[r"
+        expect![[r#"
             NAME          SYNC       REPO                WHY
-            web           Synced     …ple.com/shop/mani  all is well
-            web-frontend  OutOfSync  …  \x1b[31mred\x1b[0m
+            web           Synced     …om/shop/manifests  all is well
+            web-frontend  OutOfSync  …git.example.com/x  \x1b[31mred\x1…
             db            Unknown
-        "]]
+        "#]]
         .assert_eq(&text);
         for width in [20, 40, 60, 79] {
             let text = table(&COLUMNS, &rows(), Some(width), Paint::new(false));
@@ -182,8 +191,8 @@ mod tests {
 
     #[test]
     fn only_states_are_painted() {
-        let text = table(&COLUMNS, &rows()[..1], None, Paint::new(true));
-        assert!(text.contains("\x1b[32mSynced     \x1b[0m"), "{text:?}");
-        assert!(text.contains("web             ") || !text.contains("\x1b[32mweb"), "{text:?}");
+        let rows = vec![["Error", "Synced", "", ""].map(str::to_owned).to_vec()];
+        let text = table(&COLUMNS, &rows, None, Paint::new(true));
+        assert_eq!(text.lines().last(), Some("Error  \x1b[32mSynced\x1b[0m"));
     }
 }

@@ -76,6 +76,13 @@ fn fields_of(entry: &Value) -> FieldSet {
     entry.get("fieldsV1").map(FieldSet::parse).unwrap_or_default()
 }
 
+/// The fields of an object, as the server sent it, that our applies own; `None` when we never
+/// applied it.
+pub fn own_fields(object: &Value) -> Option<FieldSet> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
+    entries.iter().find(|entry| is_ours(entry)).map(fields_of)
+}
+
 /// True for the entry of our applies.
 fn is_ours(entry: &Value) -> bool {
     text(entry, "manager") == FIELD_MANAGER

@@ -23,7 +23,8 @@ impl Metrics {
             "" => text("/spec/sources/0/repoURL"),
             url => url,
         };
-        self.app_info
+        self.applications
+            .info
             .with_label_values(&[
                 namespace,
                 name,
@@ -40,7 +41,10 @@ impl Metrics {
         let conditions = app.pointer("/status/conditions").and_then(Value::as_array);
         for condition in conditions.into_iter().flatten() {
             let kind = condition.get("type").and_then(Value::as_str).unwrap_or_default();
-            self.app_condition.with_label_values(&[namespace, name, &project, kind]).set(1);
+            self.applications
+                .condition
+                .with_label_values(&[namespace, name, &project, kind])
+                .set(1);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
     core::Collector,
 };
 
@@ -65,7 +65,18 @@ impl Definer {
         made
     }
 
-    pub(super) fn float(
+    pub(super) fn float_counter(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[&'static str],
+    ) -> CounterVec {
+        let made = CounterVec::new(Opts::new(name, help), labels).expect(VALID);
+        self.keep(&made, Row { name, kind: "counter", labels: labels.to_vec(), help });
+        made
+    }
+
+    pub(super) fn float_gauge(
         &mut self,
         name: &'static str,
         help: &'static str,

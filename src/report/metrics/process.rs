@@ -1,6 +1,6 @@
 //! What the process itself costs, as Linux's /proc tells it. Elsewhere these series are absent.
 
-use prometheus::{GaugeVec, IntGaugeVec};
+use prometheus::{CounterVec, IntGaugeVec};
 
 use super::{NONE, define::Definer};
 
@@ -12,7 +12,7 @@ const TICKS_PER_S: f64 = 100.0;
 pub(super) struct Process {
     resident: IntGaugeVec,
     resident_peak: IntGaugeVec,
-    cpu: GaugeVec,
+    cpu: CounterVec,
     threads: IntGaugeVec,
     files: IntGaugeVec,
 }
@@ -35,7 +35,11 @@ impl Process {
                 "Highest resident memory since the start.",
                 &[],
             ),
-            cpu: d.float("process_cpu_seconds_total", "Seconds of processor time used.", &[]),
+            cpu: d.float_counter(
+                "process_cpu_seconds_total",
+                "Seconds of processor time used.",
+                &[],
+            ),
             threads: d.gauge("process_threads", "Threads.", &[]),
             files: d.gauge("process_open_fds", "Open file descriptors.", &[]),
         }
@@ -56,7 +60,9 @@ impl Process {
         let files = std::fs::read_dir("/proc/self/fd").ok().map(Iterator::count);
         set(&self.files, files.and_then(|count| i64::try_from(count).ok()));
         if let Some(cpu_s) = usage.cpu_s {
-            self.cpu.with_label_values(NONE).set(cpu_s);
+            // A counter can't be set; the clock of the process never runs backwards.
+            let cpu = self.cpu.with_label_values(NONE);
+            cpu.inc_by((cpu_s - cpu.get()).max(0.0));
         }
     }
 }

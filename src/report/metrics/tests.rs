@@ -62,7 +62,7 @@ fn series_of_a_deleted_application_are_gone_with_the_next_scrape() {
     assert!(text.contains(
         "argocd_app_sync_total{dest_server=\"https://k\",dry_run=\"false\",name=\"api\""
     ));
-    assert_eq!(Metrics::series_of(&metrics.drifts), 1);
+    assert_eq!(Metrics::series_of(&metrics.applications.drifts), 1);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_cluster_that_was_upgraded_has_one_series() {
             age_s: 0.5,
         });
     }
-    assert_eq!(Metrics::series_of(&metrics.cluster_info), 1);
+    assert_eq!(Metrics::series_of(&metrics.clusters.info), 1);
     let text = metrics.render(&Board::default());
     assert!(text.contains("k8s_version=\"v1.34.0\"") && !text.contains("v1.33.0"), "{text}");
     assert!(text.contains("steadfast_cluster_watches{server=\"https://k\"} 7"), "{text}");

@@ -73,21 +73,25 @@ impl Tagged<'_> {
             }
     }
 
-    /// What a person may not expect of this scalar as a value.
+    /// What a person may not expect of this scalar as a value. Numbers are not shown: they may be
+    /// secrets.
     pub(super) fn surprise(&self) -> Option<String> {
         let text = &self.text;
         match self.plain()? {
             Scalar::Bool(value) if !matches!(text.as_bytes(), [b't' | b'T' | b'f' | b'F', ..]) => {
                 Some(format!("`{text}` is read as {value}; write {value}, or quote it"))
             }
-            Scalar::Float(value) if is_spoiled_octal(text) => Some(format!(
-                "`{text}` is no octal number and is read as {value}; write {value}, or quote it"
-            )),
-            Scalar::Int(value) if text.contains('_') => {
-                Some(format!("`{text}` is read as the number {value}; quote it if text is meant"))
-            }
+            Scalar::Float(_) if is_spoiled_octal(text) => Some(
+                "a number with a leading zero and a digit above 7 is no octal number and is read \
+                 as decimal; leave the zero out, or quote it"
+                    .to_owned(),
+            ),
+            Scalar::Int(_) if text.contains('_') => Some(
+                "a number with underscores is read without them; quote it if text is meant"
+                    .to_owned(),
+            ),
             Scalar::Uint(_) => {
-                Some(format!("`{text}` does not fit 63 bits and loses digits; quote it"))
+                Some("a number beyond 63 bits loses digits; quote it if text is meant".to_owned())
             }
             _ => None,
         }
@@ -143,7 +147,7 @@ impl Tagged<'_> {
         };
         agreed.ok_or_else(|| {
             let tag = self.tag.map(Tag::suffix).unwrap_or_default();
-            format!("`{}` does not fit the tag !!{tag}", self.text)
+            format!("the value does not fit the tag !!{tag}")
         })
     }
 

@@ -1,0 +1,220 @@
+//! All mirrors of this process.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::{
+    CommitInfo, RepoAccess, Snapshot, SourceError, Target,
+    error::{Detail, Subject},
+    mirror::Mirror,
+    url,
+};
+use crate::worker::{Enforcement, Launcher, Limits};
+
+/// Bytes of a SHA-256 that name a mirror's directory.
+const NAME_BYTES: usize = 16;
+/// A mirror that nobody asked for this long is forgotten, and removed from disk.
+const UNUSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Limits and settings of all mirrors.
+#[derive(Debug, Clone)]
+pub struct MirrorOptions {
+    /// Starts the children that poll.
+    pub launcher: Launcher,
+    /// From the start of a poll to its end.
+    pub deadline: Duration,
+    /// To connect to a server.
+    pub connect_max: Duration,
+    /// Longest silence of a server.
+    pub silence_max: Duration,
+    /// Size of one mirror on disk, in bytes.
+    pub mirror_bytes_max: u64,
+    /// Memory of a polling child, in bytes.
+    pub memory_bytes_max: u64,
+    /// Packs in one mirror; each fetch adds one. Above it the mirror is made anew.
+    pub packs_max: usize,
+    /// Polls at the same time.
+    pub polls_max: usize,
+    /// How long a failed poll answers for those who do not need a newer one.
+    pub failure_age_max: Duration,
+}
+
+impl MirrorOptions {
+    /// The settings that fit a usual installation.
+    pub fn new(launcher: Launcher) -> Self {
+        Self {
+            launcher,
+            deadline: Duration::from_secs(120),
+            connect_max: Duration::from_secs(15),
+            silence_max: Duration::from_secs(30),
+            mirror_bytes_max: 2 * 1024 * 1024 * 1024,
+            memory_bytes_max: 2 * 1024 * 1024 * 1024,
+            packs_max: 100,
+            polls_max: 8,
+            failure_age_max: Duration::from_secs(5),
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            deadline: self.deadline,
+            memory_bytes_max: self.memory_bytes_max,
+            output_bytes_max: OUTPUT_BYTES_MAX,
+            file_bytes_max: self.mirror_bytes_max,
+        }
+    }
+}
+
+/// The answer of a poll: one line per revision that is followed.
+const OUTPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// How new an answer has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// An answer that was asked for at most this long ago will do.
+    AtMost(Duration),
+    /// Only what the server says after this call.
+    Now,
+}
+
+/// What a target revision means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// The commit, full id.
+    pub commit: String,
+    /// Full name of the ref it was found by, `refs/heads/main`; empty for a commit id.
+    pub reference: String,
+}
+
+/// All mirrors below one directory. Cloning is cheap and shares them.
+#[derive(Debug, Clone)]
+pub struct Mirrors {
+    shared: Arc<Shared>,
+}
+
+/// What all mirrors share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    home: PathBuf,
+    pub(super) options: MirrorOptions,
+    mirrors: Mutex<HashMap<String, Arc<Mirror>>>,
+    /// Bounds the polls that run at the same time.
+    pub(super) polls: Semaphore,
+    /// How far the kernel confined the last child.
+    enforcement: Mutex<Option<Enforcement>>,
+}
+
+impl Shared {
+    pub(super) fn set_enforcement(&self, level: Enforcement) {
+        *self.enforcement.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
+    }
+}
+
+impl Mirrors {
+    /// Keeps mirrors in `data_dir/git`. The directory is made; what is in it is used again.
+    pub fn new(data_dir: &Path, options: MirrorOptions) -> io::Result<Self> {
+        let home = data_dir.join("git");
+        std::fs::create_dir_all(&home)?;
+        // Children get their paths from here, and their working directory is not ours.
+        let home = home.canonicalize()?;
+        let polls = Semaphore::new(options.polls_max.max(1));
+        let (mirrors, enforcement) = (Mutex::default(), Mutex::default());
+        let shared = Shared { home, options, mirrors, polls, enforcement };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Finds the commit that `target` means, and brings it into the mirror.
+    ///
+    /// Calls for one mirror share polls: whoever comes while one waits to start or runs gets its
+    /// answer. Dropping the future gives up this caller's interest only; the poll is killed when
+    /// nobody waits for it.
+    pub async fn resolve(
+        &self,
+        access: &RepoAccess,
+        target: impl Into<Target>,
+        freshness: Freshness,
+    ) -> Result<Revision, SourceError> {
+        let asked = Instant::now();
+        let since = match freshness {
+            Freshness::AtMost(age) => asked.checked_sub(age).unwrap_or(asked),
+            Freshness::Now => asked,
+        };
+        self.mirror(access)?.resolve(&self.shared, &target.into(), since).await
+    }
+
+    /// Opens a commit by its full id; fetches it when the mirror does not have it.
+    pub async fn snapshot(
+        &self,
+        access: &RepoAccess,
+        commit: &str,
+    ) -> Result<Arc<Snapshot>, SourceError> {
+        self.mirror(access)?.snapshot(&self.shared, commit).await
+    }
+
+    /// Author, date and message of a commit, given by its full id; fetches it when needed.
+    pub async fn commit_info(
+        &self,
+        access: &RepoAccess,
+        commit: &str,
+    ) -> Result<CommitInfo, SourceError> {
+        Ok(self.snapshot(access, commit).await?.info().clone())
+    }
+
+    /// How far the kernel confined the last poll; `None` before the first one.
+    pub fn enforcement(&self) -> Option<Enforcement> {
+        *self.shared.enforcement.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mirror for a repository and its credentials.
+    fn mirror(&self, access: &RepoAccess) -> Result<Arc<Mirror>, SourceError> {
+        let id = identity(access);
+        let home = self.shared.home.join(&id);
+        let about = Subject {
+            repository: url::redacted(&access.url),
+            directory: home.display().to_string(),
+            bytes_max: self.shared.options.mirror_bytes_max,
+        };
+        if access.url.starts_with("http://") && has_credentials(access) {
+            return Err(SourceError::PlainHttp { repository: about.repository });
+        }
+        let mut mirrors = self.shared.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mirror) = mirrors.get(&id) {
+            mirror.used(access);
+            return Ok(Arc::clone(mirror));
+        }
+        // Credentials that were replaced leave a mirror behind that nobody asks for.
+        mirrors.retain(|_, mirror| !mirror.is_unused(UNUSED_MAX) || !mirror.remove());
+        let mirror =
+            Mirror::open(home, about.clone(), access).map_err(|cause| SourceError::Disk {
+                repository: about.repository,
+                directory: about.directory,
+                cause: Detail(cause.to_string().into()),
+            })?;
+        let mirror = Arc::new(mirror);
+        mirrors.insert(id, Arc::clone(&mirror));
+        Ok(mirror)
+    }
+}
+
+fn has_credentials(access: &RepoAccess) -> bool {
+    access.basic.is_some() || access.bearer.is_some()
+}
+
+/// The name of a mirror's directory: same repository and same credentials, same mirror. Nobody
+/// reads with other credentials what was fetched with these.
+fn identity(access: &RepoAccess) -> String {
+    let RepoAccess { basic, bearer, ssh_key, client_identity, .. } = access;
+    let flags = (access.insecure_tls, access.insecure_host_key);
+    let who = (&access.url, basic, bearer, ssh_key, client_identity, flags);
+    let bytes = serde_json::to_vec(&who).expect("strings and flags have a JSON form");
+    let digest = Sha256::digest(&bytes);
+    digest.iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,173 @@
+//! Comparing the URLs of repositories.
+//!
+//! Argo CD compares repository URLs in lower case as a whole, and so do we: what people write in
+//! Secrets, Applications and webhooks must meet, and hosting services ignore the case of paths.
+
+/// A repository's URL in the form in which two spellings of it are equal, as Argo CD makes it: lower
+/// case, without `.git` and slashes at the end; `git@host:path` and `ssh://git@host/path` are one.
+pub fn normalized(url: &str) -> String {
+    let lower = url.trim().to_lowercase();
+    let address = match scp_like(&lower) {
+        Some((host, path)) => format!("{host}/{}", path.trim_start_matches('/')),
+        None => lower.strip_prefix("ssh://").unwrap_or(&lower).to_owned(),
+    };
+    let address = address.trim_end_matches('/');
+    address.strip_suffix(".git").unwrap_or(address).trim_end_matches('/').to_owned()
+}
+
+/// True when both URLs name the same repository in the same way.
+pub fn same(a: &str, b: &str) -> bool {
+    normalized(a) == normalized(b)
+}
+
+/// True when both URLs name the same repository on the same host, whatever protocol, user and port
+/// they use: a webhook names the https URL of a repository that is followed over ssh.
+pub fn url_matches(a: &str, b: &str) -> bool {
+    match (host_and_path(a), host_and_path(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => same(a, b),
+    }
+}
+
+/// True when `prefix`, the URL of a repo-creds Secret, covers `url`.
+///
+/// As in Argo CD the path may end in the middle of a word (`.../team-`). The host may not: the
+/// credentials of `git.example.co` are not for `git.example.com`.
+pub fn covers(prefix: &str, url: &str) -> bool {
+    let (prefix, url) = (normalized(prefix), normalized(url));
+    let Some(rest) = url.strip_prefix(&prefix) else { return false };
+    let address = prefix.split_once("://").map_or(prefix.as_str(), |(_, address)| address);
+    let whole_host = address.contains('/') || rest.is_empty() || rest.starts_with(['/', ':']);
+    !address.is_empty() && whole_host
+}
+
+/// The name of the server, without user and port, in lower case; `None` for local repositories.
+pub fn host(url: &str) -> Option<String> {
+    host_and_path(url).map(|(host, _)| host).filter(|host| !host.is_empty())
+}
+
+/// The URL as people may see it: a password in it is left out.
+pub fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
+    match user.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}@{host}{path}"),
+        None => url.to_owned(),
+    }
+}
+
+/// `user@host:path`, the form that git took over from scp.
+fn scp_like(url: &str) -> Option<(&str, &str)> {
+    let (host, path) = url.split_once(':')?;
+    let plain = !host.is_empty() && !host.contains('/') && !path.starts_with("//");
+    plain.then_some((host, path))
+}
+
+fn host_and_path(url: &str) -> Option<(String, String)> {
+    let lower = url.trim().to_lowercase();
+    let scp = scp_like(&lower).map(|(host, path)| (host.to_owned(), path.to_owned()));
+    let (authority, path) = scp.or_else(|| {
+        let (_, rest) = lower.split_once("://")?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        Some((authority.to_owned(), path.to_owned()))
+    })?;
+    let host = authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+    let host = match host.rsplit_once(':') {
+        // Not the end of an IPv6 address.
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => host,
+    };
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/');
+    Some((host.to_owned(), path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_url_are_equal() {
+        let table = [
+            ("https://GitHub.com/Org/Repo.git", "https://github.com/org/repo"),
+            ("https://github.com/org/repo/", "https://github.com/org/repo"),
+            ("https://github.com/org/repo.git/", "https://github.com/org/repo"),
+            ("git@github.com:org/repo.git", "ssh://git@github.com/org/repo"),
+            ("git@github.com:/org/repo", "git@github.com:org/repo.git"),
+            (" https://github.com/org/repo ", "https://github.com/org/repo"),
+        ];
+        for (a, b) in table {
+            assert!(same(a, b), "{a} {b}");
+        }
+        let different = [
+            ("https://github.com/org/repo", "http://github.com/org/repo"),
+            ("https://github.com/org/repo", "https://github.com/org/repo2"),
+            ("https://github.com/org/repo", "git@github.com:org/repo"),
+        ];
+        for (a, b) in different {
+            assert!(!same(a, b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_names_a_repository_whatever_the_protocol() {
+        let web = "https://github.com/org/repo";
+        let same = [
+            "git@github.com:org/repo.git",
+            "ssh://git@github.com/org/repo.git",
+            "ssh://git@github.com:22/org/repo",
+            "https://user@GITHUB.com:443/Org/repo.git",
+            "http://github.com/org/repo/",
+        ];
+        for other in same {
+            assert!(url_matches(web, other), "{other}");
+        }
+        for other in
+            ["https://github.com/org/repo-2", "https://gitlab.com/org/repo", "/org/repo", ""]
+        {
+            assert!(!url_matches(web, other), "{other}");
+        }
+        assert!(url_matches("file:///srv/repo", "file:///srv/repo.git"));
+    }
+
+    #[test]
+    fn a_prefix_covers_paths_but_no_part_of_a_host() {
+        let table = [
+            ("https://github.com/org", "https://github.com/org/repo", true),
+            ("https://github.com/org/", "https://github.com/org/repo.git", true),
+            ("https://github.com/team-", "https://github.com/team-a/repo", true),
+            ("https://github.com", "https://github.com/org/repo", true),
+            ("git@github.com:org", "ssh://git@github.com/org/repo", true),
+            ("https://github.co", "https://github.com/org/repo", false),
+            ("https://", "https://github.com/org/repo", false),
+            ("", "https://github.com/org/repo", false),
+            ("https://github.com/other", "https://github.com/org/repo", false),
+        ];
+        for (prefix, url, expected) in table {
+            assert_eq!(covers(prefix, url), expected, "{prefix} {url}");
+        }
+    }
+
+    #[test]
+    fn people_never_see_the_password_of_a_url() {
+        assert_eq!(redacted("https://bob:secret@host/r"), "https://bob@host/r");
+        assert_eq!(redacted("https://bob:se@cret@host/r"), "https://bob@host/r");
+        assert_eq!(redacted("git@host:r"), "git@host:r");
+        assert_eq!(redacted("https://host/r"), "https://host/r");
+    }
+
+    #[test]
+    fn a_host_has_neither_user_nor_port() {
+        let table = [
+            ("https://u@Git.Example.com:8443/r", Some("git.example.com")),
+            ("git@host:r", Some("host")),
+            ("ssh://git@[::1]:22/r", Some("[::1]")),
+            ("file:///srv/r", None),
+            ("/srv/r", None),
+        ];
+        for (url, expected) in table {
+            assert_eq!(host(url).as_deref(), expected, "{url}");
+        }
+    }
+}

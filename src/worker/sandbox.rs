@@ -1,0 +1,99 @@
+//! What a child takes away from itself before it starts to work.
+//!
+//! Everything happens in the child, by safe calls on itself: no code runs between fork and exec.
+
+use std::path::PathBuf;
+
+use landlock::{
+    ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
+    path_beneath_rules,
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::Limits;
+
+/// The newest Landlock version whose rights are asked for; older kernels enforce what they know.
+const LANDLOCK_ABI: ABI = ABI::V5;
+
+/// Where programs, libraries and the system's settings live. Of these a child may read and run.
+const SYSTEM: [&str; 11] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/etc",
+    "/opt",
+    "/nix/store",
+    "/proc/self",
+    "/sys/devices/system/cpu",
+];
+/// Devices that any program may open.
+const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
+/// Files of [`SYSTEM`] that are often links to elsewhere; what they point at may be read, not its
+/// neighbours: `/run` also holds the tokens of service accounts.
+const LINKED: [&str; 3] = ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"];
+
+/// What a child may touch besides programs, libraries and the system's settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sandbox {
+    /// Files and directories that may be read.
+    pub read: Vec<PathBuf>,
+    /// Directories in which everything may be done; they must exist.
+    pub write: Vec<PathBuf>,
+}
+
+/// How far the kernel holds a child to its [`Sandbox`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enforcement {
+    /// Every file rule is enforced.
+    Full,
+    /// Some rules are: an older kernel.
+    Partial,
+    /// None is: the kernel has no Landlock, or it is switched off.
+    None,
+}
+
+impl Enforcement {
+    /// In one word, for metrics and status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Sets limits of memory, file size and core dumps on this process and all that it starts.
+pub(super) fn limit(limits: &Limits) -> Result<(), rustix::io::Errno> {
+    let at_most = |value| Rlimit { current: Some(value), maximum: Some(value) };
+    setrlimit(Resource::Core, at_most(0))?;
+    setrlimit(Resource::Data, at_most(limits.memory_bytes_max))?;
+    setrlimit(Resource::Fsize, at_most(limits.file_bytes_max))
+}
+
+/// Gives up all access to files outside `sandbox`, as far as the kernel can enforce it. Must run
+/// before the first thread is started: a thread keeps what its parent had.
+pub(super) fn confine(sandbox: &Sandbox) -> Result<Enforcement, landlock::RulesetError> {
+    let read = AccessFs::from_read(LANDLOCK_ABI);
+    let all = AccessFs::from_all(LANDLOCK_ABI);
+    let linked = LINKED.iter().filter_map(|path| std::fs::canonicalize(path).ok());
+    let readable = SYSTEM.iter().map(PathBuf::from).chain(linked).chain(sandbox.read.clone());
+    let writable = DEVICES.iter().map(PathBuf::from).chain(sandbox.write.clone());
+    // A path that does not exist has nothing to be allowed: the helper leaves it out.
+    let status = Ruleset::default()
+        .handle_access(all)?
+        .create()?
+        .add_rules(path_beneath_rules(readable, read))?
+        .add_rules(path_beneath_rules(writable, all))?
+        .restrict_self()?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => Enforcement::Full,
+        RulesetStatus::PartiallyEnforced => Enforcement::Partial,
+        RulesetStatus::NotEnforced => Enforcement::None,
+    })
+}
