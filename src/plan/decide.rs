@@ -62,6 +62,7 @@ pub enum PruneOrder {
 
 /// How the changes are made.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches that people set one by one")]
 pub struct Mode<'a> {
     /// Who takes part.
     pub extent: Extent<'a>,

@@ -165,7 +165,7 @@ async fn wake(app: &App, push: &Push) -> BTreeSet<String> {
         [clone, html, ssh, git].into_iter().flatten().map(String::as_str).collect();
     let mut applications = BTreeSet::new();
     for url in urls {
-        applications.extend(app.handle.repository_pushed(url, Some(&push.reference)).await);
+        applications.extend(app.handle.repository_pushed(url, Some(&push.reference)));
     }
     tracing::debug!(reference = %push.reference, applications = applications.len(), "push");
     applications

@@ -100,19 +100,11 @@ pub(crate) async fn view(
 ) -> View {
     let instance = ctx.instance(app);
     let mut view = View { complete: true, ..View::default() };
-    let arriving: HashSet<GroupKind> = desired
-        .targets
-        .iter()
-        .filter(|target| target.awaits.is_some())
-        .map(|target| target.id.group_kind())
-        .collect();
-    for (kind, state) in ctx.store.readiness(kinds) {
+    for (_, state) in ctx.store.readiness(kinds) {
         match state {
-            WatchState::Complete => {}
+            // A kind that nobody serves has no objects.
+            WatchState::Complete | WatchState::NotServed => {}
             WatchState::Listing => view.complete = false,
-            // A kind that nobody serves has no objects; one that arrives with this sync will.
-            WatchState::NotServed if arriving.contains(&kind) => {}
-            WatchState::NotServed => {}
             WatchState::Failed { message, .. } => {
                 view.complete = false;
                 view.problems.push(message);

@@ -46,7 +46,7 @@ pub(crate) enum Standing {
     /// Nothing is asked for.
     Idle,
     /// A new request.
-    Requested(Operation),
+    Requested(Box<Operation>),
     /// An operation goes on. For a request, `operation` is still on the resource.
     Running(Box<OperationState>),
     /// Somebody asked to end the running operation.
@@ -63,7 +63,7 @@ pub(crate) fn standing(app: &Application) -> Standing {
         (Some(state), _) if state.phase == OperationPhase::Running => {
             Standing::Running(Box::new(state.clone()))
         }
-        (_, Some(operation)) => Standing::Requested(operation.clone()),
+        (_, Some(operation)) => Standing::Requested(Box::new(operation.clone())),
         (_, None) => Standing::Idle,
     }
 }

@@ -237,7 +237,7 @@ impl Pass<'_> {
                 let by = if by.is_empty() { "somebody" } else { by };
                 let text = format!("{by} started a sync");
                 self.tell(EventType::Normal, EventReason::OperationStarted, text);
-                self.operation = Some(operation::start(requested, self.now));
+                self.operation = Some(operation::start(*requested, self.now));
                 self.focus(spec).await
             }
             Standing::Running(state) => {
@@ -283,8 +283,8 @@ impl Pass<'_> {
         self.conditions.extend(read::conditions(&work.desired.findings));
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
             act::operate(self, &mut work).await;
-        } else if let Some(answer) = self.answer(&work) {
-            match answer {
+        } else {
+            match self.answer(&work) {
                 gate::Answer::Sync => act::begin_automated(self, &mut work).await,
                 gate::Answer::Heal => heal::heal(self, &mut work).await,
                 gate::Answer::Report => heal::report(self, &work),
@@ -311,8 +311,8 @@ impl Pass<'_> {
         self.compare(Arc::clone(&work.project), spec).await.ok()?
     }
 
-    /// What an automated application does now; `None` when it has to wait after a failure.
-    fn answer(&mut self, work: &Work) -> Option<gate::Answer> {
+    /// What an automated application does now.
+    fn answer(&mut self, work: &Work) -> gate::Answer {
         use crate::plan::decide::State;
         let policy = self.app.spec.automated().cloned();
         let seen = &work.view.seen;
@@ -334,13 +334,13 @@ impl Pass<'_> {
             && let Some(wait) = self.retry_wait(work)
         {
             self.look_again(wait);
-            return Some(if question.drifted && question.self_heal {
+            return if question.drifted && question.self_heal {
                 gate::Answer::Heal
             } else {
                 gate::Answer::Report
-            });
+            };
         }
-        Some(answer)
+        answer
     }
 
     /// How long an automated sync of a revision that failed has to wait.
@@ -448,7 +448,7 @@ impl Pass<'_> {
         let invalid = stopped.condition.kind == ConditionType::InvalidSpecError.as_str();
         self.memory.turn = Some(stopped.turn);
         if let Standing::Requested(requested) = operation::standing(&self.app) {
-            self.operation = Some(operation::start(requested, self.now));
+            self.operation = Some(operation::start(*requested, self.now));
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
             self.end(OperationPhase::Error, stopped.condition.message.clone());
