@@ -536,7 +536,9 @@ impl Pass<'_> {
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
             return true;
         }
-        if patch.get("operation").is_none() && !self.refreshed && status::differ_in_words(&old, &new)
+        if patch.get("operation").is_none()
+            && !self.refreshed
+            && status::differ_in_words(&old, &new)
         {
             // Progress in words changes with every pod: a write a second is enough.
             let since = self.memory.written_at.map_or(Duration::MAX, |at| at.elapsed());
