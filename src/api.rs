@@ -9,7 +9,7 @@
 //! left out when empty, there is a plain value that is left out when it equals its default, so that
 //! `prune: false` and no `prune` at all compare as equal, as they do there.
 //!
-//! The [CRD manifests](crds) are generated from these types.
+//! The CRD manifests, [`crate::api::crds`], are generated from these types.
 
 pub mod application;
 pub mod duration;
@@ -102,3 +102,6 @@ macro_rules! namespaced_resource {
     };
 }
 use namespaced_resource;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,155 @@
-//! (see lib.rs)
+//! The Kubernetes edge: connection, discovery, watches, the live store, single writes.
+//!
+//! Every call has a deadline, every retry a limit, and nothing here decides what should be done:
+//! that is `plan`'s. Objects travel as JSON trees, never as typed structs, so that no field of a
+//! newer server is lost on the way.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+
+mod backoff;
+mod call;
+pub mod discovery;
+mod error;
+mod pace;
+pub mod resources;
+mod stats;
+pub mod store;
+mod transport;
+mod watch;
+mod write;
+
+#[cfg(test)]
+pub(crate) mod fake;
+
+pub(crate) use call::Call;
+pub use discovery::{Discovery, KindInfo, KindTable};
+pub use error::ClusterError;
+pub use resources::{ResourceEvent, ResourceQuery, watch_resources};
+pub use stats::{Stats, Verb};
+pub use store::{Presence, Store, WatchState, own_fields};
+pub use write::EventNote;
+pub(crate) use write::served_by;
+
+/// The name under which we own fields. One owner for content; other purposes get other names.
+pub const FIELD_MANAGER: &str = "steadfast";
+
+/// Reads and writes in flight at a time, watches not counted: above this, a two-core API server
+/// only queues.
+pub const IN_FLIGHT_MAX: usize = 32;
+
+/// Patience for one call unless the caller has less. The API server itself gives up after 60 s.
+pub const CALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Context of the kubeconfig; its current one when `None`.
+    pub context: Option<String>,
+    /// Calls in flight at a time, at most [`IN_FLIGHT_MAX`] is sensible.
+    pub in_flight_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { context: None, in_flight_max: IN_FLIGHT_MAX }
+    }
+}
+
+/// A connection to one cluster. Clones share everything.
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: kube::Client,
+    discovery: Discovery,
+    slots: Semaphore,
+    pace: pace::Pace,
+    stats: Arc<Stats>,
+    /// Cleared for good at the first answer that streaming lists are not known.
+    streams_lists: AtomicBool,
+    /// Where the API server is, for messages.
+    url: String,
+}
+
+impl Cluster {
+    /// Connects: the named kubeconfig, else the default one (`KUBECONFIG`, `~/.kube/config`), else
+    /// the pod's service account. Asks the server what it serves, so an answer means that the
+    /// cluster is there and lets us in.
+    pub async fn connect(
+        kubeconfig: Option<&Path>,
+        options: &Options,
+    ) -> Result<Self, ClusterError> {
+        let config = transport::config(kubeconfig, options.context.as_deref()).await?;
+        let url = config.cluster_url.to_string();
+        let stats = Arc::new(Stats::default());
+        let client = transport::client(config, &stats)?;
+        let cluster = Self::with_client(client, &url, stats, options);
+        cluster.discovery().refresh(&cluster).await?;
+        Ok(cluster)
+    }
+
+    /// A cluster behind a ready client; nothing is asked of it yet.
+    pub(crate) fn with_client(
+        client: kube::Client,
+        url: &str,
+        stats: Arc<Stats>,
+        options: &Options,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                client,
+                discovery: Discovery::default(),
+                slots: Semaphore::new(options.in_flight_max.max(1)),
+                pace: pace::Pace::default(),
+                stats,
+                streams_lists: AtomicBool::new(true),
+                url: url.to_owned(),
+            }),
+        }
+    }
+
+    /// The client, for typed calls (leases, token reviews). Its calls are counted but not limited:
+    /// give each a deadline.
+    pub fn client(&self) -> kube::Client {
+        self.inner.client.clone()
+    }
+
+    /// What the cluster serves.
+    pub fn discovery(&self) -> &Discovery {
+        &self.inner.discovery
+    }
+
+    /// The table of kinds as last read.
+    pub fn kinds(&self) -> Arc<KindTable> {
+        self.inner.discovery.table()
+    }
+
+    /// Requests sent so far.
+    pub fn stats(&self) -> &Stats {
+        &self.inner.stats
+    }
+
+    /// Address of the API server.
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    fn streams_lists(&self) -> bool {
+        self.inner.streams_lists.load(Ordering::Relaxed)
+    }
+
+    fn lists_do_not_stream(&self) {
+        self.inner.streams_lists.store(false, Ordering::Relaxed);
+    }
+}

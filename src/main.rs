@@ -2,14 +2,16 @@
 
 use std::process::ExitCode;
 
-use steadfast::worker;
+use steadfast::{cli, worker};
 
 fn main() -> ExitCode {
-    // Before anything else opens a connection: one TLS stack, rustls with ring.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("nothing installs a TLS provider before main");
+    // A child has no command line of its own: its job is in its arguments and standard input.
     let mut args = std::env::args().skip(1);
     match (args.next().as_deref(), args.next()) {
         (Some(worker::VERB), Some(job)) => worker::main(&job),
-        _ => ExitCode::from(2),
+        _ => cli::main(),
     }
 }

@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod decide;
 pub mod desired;
+pub mod difference;
 pub mod gate;
 pub mod normalize;
 pub mod options;

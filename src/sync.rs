@@ -1,4 +1,25 @@
 //! The loop that joins the stages.
+//!
+//! One pass over an application reads everything, decides once, acts and reports. Events (a watch,
+//! a webhook, a timer) only wake it up and carry nothing.
 
+mod act;
+mod clock;
+mod context;
+mod delete;
+mod entry;
+mod fleet;
 pub mod handle;
+mod heal;
+mod memory;
+mod observe;
+mod operation;
+mod pass;
+mod read;
+mod run;
+mod secrets;
+mod sources;
+mod status;
 pub mod tasks;
+
+pub use run::run;

@@ -77,10 +77,8 @@ pub struct ApplicationSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_hydrator: Option<SourceHydrator>,
     /// The cluster and the namespace that the objects go to.
-    #[schemars(required)]
     pub destination: Destination,
     /// The project whose rules hold; empty means `default`.
-    #[schemars(required)]
     pub project: String,
     /// When and how to sync.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -246,7 +244,7 @@ impl Backoff {
     /// The wait before retry number `attempt`, where the first retry is 0.
     pub fn delay(&self, attempt: u32) -> Duration {
         let first = duration::parse(&self.duration).unwrap_or(Duration::from_secs(5));
-        let longest = duration::parse(&self.max_duration).unwrap_or(Duration::from_secs(180));
+        let longest = duration::parse(&self.max_duration).unwrap_or(Duration::from_mins(3));
         let factor = self.factor.and_then(|factor| u32::try_from(factor).ok()).unwrap_or(2).max(1);
         let delay = factor.checked_pow(attempt).and_then(|times| first.checked_mul(times));
         delay.map_or(longest, |delay| delay.min(longest))
@@ -273,7 +271,6 @@ pub struct IgnoreDifference {
     #[serde(skip_serializing_if = "is_default")]
     pub group: String,
     /// Kind, with globs.
-    #[schemars(required)]
     pub kind: String,
     /// Name; empty is any.
     #[serde(skip_serializing_if = "is_default")]
@@ -297,9 +294,7 @@ pub struct IgnoreDifference {
 #[serde(rename_all = "camelCase", default)]
 pub struct Info {
     /// What it is.
-    #[schemars(required)]
     pub name: String,
     /// The text or the URL.
-    #[schemars(required)]
     pub value: String,
 }

@@ -4,7 +4,10 @@
 //! Objects of ours also preserve fields that we do not know, so that manifests written for any
 //! version of Argo CD apply unchanged and lose nothing.
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::{
+    JsonSchema,
+    generate::{Contract, SchemaSettings},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -31,9 +34,9 @@ fn application() -> Value {
     let schema = root(
         "An application: a set of objects that a repository describes and a cluster holds.",
         json!({
-            "operation": undescribed(schema_of::<Operation>()),
-            "spec": schema_of::<ApplicationSpec>(),
-            "status": undescribed(schema_of::<ApplicationStatus>()),
+            "operation": undescribed(schema_of::<Operation>(Contract::Deserialize)),
+            "spec": schema_of::<ApplicationSpec>(Contract::Serialize),
+            "status": undescribed(schema_of::<ApplicationStatus>(Contract::Deserialize)),
         }),
     );
     let column =
@@ -59,8 +62,8 @@ fn app_project() -> Value {
     let schema = root(
         "A project: the repositories, clusters, namespaces and kinds that its applications may use.",
         json!({
-            "spec": schema_of::<AppProjectSpec>(),
-            "status": undescribed(schema_of::<AppProjectStatus>()),
+            "spec": schema_of::<AppProjectSpec>(Contract::Serialize),
+            "status": undescribed(schema_of::<AppProjectStatus>(Contract::Deserialize)),
         }),
     );
     crd(&names, &schema, None)
@@ -120,8 +123,12 @@ fn root(description: &str, blocks: Value) -> Value {
 
 const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
 
-fn schema_of<T: JsonSchema>() -> Value {
+/// The schema of one block. The contract decides what is required: by `Serialize` what we always
+/// write, which for a spec is what people must write, too; by `Deserialize` only what we can't read
+/// without, so that a request or a status of another program is never refused for brevity.
+fn schema_of<T: JsonSchema>(contract: Contract) -> Value {
     let settings = SchemaSettings::openapi3().with(|settings| {
+        settings.contract = contract;
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });

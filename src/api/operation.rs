@@ -133,10 +133,8 @@ pub struct SyncOperationResource {
     #[serde(skip_serializing_if = "is_default")]
     pub group: String,
     /// Kind.
-    #[schemars(required)]
     pub kind: String,
     /// Name.
-    #[schemars(required)]
     pub name: String,
     /// Namespace; empty is any.
     #[serde(skip_serializing_if = "is_default")]

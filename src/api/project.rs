@@ -136,10 +136,8 @@ pub struct AppProjectSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct GroupKindGlob {
     /// API group; empty is the core group.
-    #[schemars(required)]
     pub group: String,
     /// Kind.
-    #[schemars(required)]
     pub kind: String,
     /// Name; empty is any. Only lists of cluster-scoped kinds look at it.
     #[serde(skip_serializing_if = "is_default")]
@@ -151,7 +149,6 @@ pub struct GroupKindGlob {
 #[serde(rename_all = "camelCase", default)]
 pub struct ProjectRole {
     /// Its name.
-    #[schemars(required)]
     pub name: String,
     /// For people.
     #[serde(skip_serializing_if = "is_default")]
@@ -172,7 +169,6 @@ pub struct ProjectRole {
 #[serde(rename_all = "camelCase", default)]
 pub struct JwtToken {
     /// When it was issued, in seconds since 1970.
-    #[schemars(required)]
     pub iat: i64,
     /// When it ends, in seconds since 1970; 0 is never.
     #[serde(skip_serializing_if = "is_default")]
@@ -254,7 +250,6 @@ pub struct SyncWindow {
 pub struct SignatureKey {
     /// Id of the key, in hexadecimal.
     #[serde(rename = "keyID")]
-    #[schemars(required)]
     pub key_id: String,
 }
 
@@ -272,7 +267,6 @@ pub struct SourceIntegrity {
 #[serde(rename_all = "camelCase", default)]
 pub struct GitIntegrity {
     /// The rules.
-    #[schemars(required)]
     pub policies: Vec<GitIntegrityPolicy>,
 }
 
@@ -281,7 +275,6 @@ pub struct GitIntegrity {
 #[serde(rename_all = "camelCase", default)]
 pub struct GitIntegrityPolicy {
     /// Repositories, as globs.
-    #[schemars(required)]
     pub repos: Vec<String>,
     /// Signatures by GPG.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -293,10 +286,8 @@ pub struct GitIntegrityPolicy {
 #[serde(rename_all = "camelCase", default)]
 pub struct GpgIntegrity {
     /// `none`, `head` or `strict`.
-    #[schemars(required)]
     pub mode: String,
     /// Ids of keys, in hexadecimal.
-    #[schemars(required)]
     pub keys: Vec<String>,
 }
 
@@ -305,13 +296,11 @@ pub struct GpgIntegrity {
 #[serde(rename_all = "camelCase", default)]
 pub struct DestinationServiceAccount {
     /// URL of the API server, as a glob.
-    #[schemars(required)]
     pub server: String,
     /// Namespace, as a glob.
     #[serde(skip_serializing_if = "is_default")]
     pub namespace: String,
     /// The account, as `name` or `namespace:name`.
-    #[schemars(required)]
     pub default_service_account: String,
 }
 

@@ -15,7 +15,6 @@ use super::{SourceType, is_default};
 pub struct ApplicationSource {
     /// URL of the repository.
     #[serde(rename = "repoURL")]
-    #[schemars(required)]
     pub repo_url: String,
     /// Directory in the repository.
     #[serde(skip_serializing_if = "is_default")]
@@ -112,10 +111,8 @@ pub struct Jsonnet {
 #[serde(rename_all = "camelCase", default)]
 pub struct JsonnetVar {
     /// Its name.
-    #[schemars(required)]
     pub name: String,
     /// Its value.
-    #[schemars(required)]
     pub value: String,
     /// The value is code, not text.
     #[serde(skip_serializing_if = "is_default")]
@@ -125,6 +122,7 @@ pub struct JsonnetVar {
 /// Settings of Helm.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "the shape is that of the JSON")]
 pub struct HelmSource {
     /// Value files, with globs, in order.
     #[serde(skip_serializing_if = "is_default")]
@@ -209,6 +207,7 @@ pub struct HelmFileParameter {
 /// Settings of kustomize.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "the shape is that of the JSON")]
 pub struct KustomizeSource {
     /// Prefix of all names.
     #[serde(skip_serializing_if = "is_default")]
@@ -346,10 +345,8 @@ pub struct PluginSource {
 #[serde(rename_all = "camelCase", default)]
 pub struct EnvEntry {
     /// Its name.
-    #[schemars(required)]
     pub name: String,
     /// Its value.
-    #[schemars(required)]
     pub value: String,
 }
 
@@ -376,10 +373,8 @@ pub struct PluginParameter {
 #[serde(rename_all = "camelCase", default)]
 pub struct SourceHydrator {
     /// What is rendered.
-    #[schemars(required)]
     pub dry_source: DrySource,
     /// Where the result is synced from.
-    #[schemars(required)]
     pub sync_source: SyncSource,
     /// Where the result is pushed to, if that is not `syncSource` itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -392,13 +387,10 @@ pub struct SourceHydrator {
 pub struct DrySource {
     /// URL of the repository.
     #[serde(rename = "repoURL")]
-    #[schemars(required)]
     pub repo_url: String,
     /// Branch, tag or commit.
-    #[schemars(required)]
     pub target_revision: String,
     /// Directory in the repository.
-    #[schemars(required)]
     pub path: String,
     /// Settings of Helm.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -419,10 +411,8 @@ pub struct DrySource {
 #[serde(rename_all = "camelCase", default)]
 pub struct SyncSource {
     /// The branch.
-    #[schemars(required)]
     pub target_branch: String,
     /// Directory in the repository.
-    #[schemars(required)]
     pub path: String,
     /// URL of the repository; empty is the one of the dry source.
     #[serde(rename = "repoURL", skip_serializing_if = "is_default")]
@@ -434,6 +424,5 @@ pub struct SyncSource {
 #[serde(rename_all = "camelCase", default)]
 pub struct HydrateTo {
     /// The branch.
-    #[schemars(required)]
     pub target_branch: String,
 }

@@ -122,7 +122,6 @@ pub struct ResourceStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct SyncStatus {
     /// The answer.
-    #[schemars(required)]
     pub status: SyncCode,
     /// The parts of the spec that the answer is about.
     #[serde(skip_serializing_if = "is_default")]
@@ -146,7 +145,6 @@ pub struct ComparedTo {
     #[serde(skip_serializing_if = "is_default")]
     pub sources: Vec<ApplicationSource>,
     /// The destination.
-    #[schemars(required)]
     pub destination: Destination,
     /// The ignore rules.
     #[serde(skip_serializing_if = "is_default")]
@@ -173,7 +171,6 @@ pub struct HealthStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct RevisionHistory {
     /// Number of the entry; it grows by one.
-    #[schemars(required)]
     pub id: i64,
     /// The revision.
     #[serde(skip_serializing_if = "is_default")]
@@ -183,7 +180,6 @@ pub struct RevisionHistory {
     pub revisions: Vec<String>,
     /// When the sync ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(required)]
     pub deployed_at: Option<Time>,
     /// When the sync started.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -245,7 +241,6 @@ pub struct SyncOperationResult {
     #[serde(skip_serializing_if = "is_default")]
     pub resources: Vec<ResourceResult>,
     /// The revision.
-    #[schemars(required)]
     pub revision: String,
     /// The revisions, one a source, where there are several.
     #[serde(skip_serializing_if = "is_default")]
@@ -266,19 +261,14 @@ pub struct SyncOperationResult {
 #[serde(rename_all = "camelCase", default)]
 pub struct ResourceResult {
     /// API group.
-    #[schemars(required)]
     pub group: String,
     /// API version.
-    #[schemars(required)]
     pub version: String,
     /// Kind.
-    #[schemars(required)]
     pub kind: String,
     /// Namespace; empty for cluster-scoped objects.
-    #[schemars(required)]
     pub namespace: String,
     /// Name.
-    #[schemars(required)]
     pub name: String,
     /// What happened; absent while it is under way, and for hooks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -352,10 +342,8 @@ pub struct HydrateOperation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
     /// `Hydrating`, `Failed` or `Hydrated`.
-    #[schemars(required)]
     pub phase: String,
     /// What happened.
-    #[schemars(required)]
     pub message: String,
     /// Commit of the dry source.
     #[serde(rename = "drySHA", skip_serializing_if = "is_default")]

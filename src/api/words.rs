@@ -67,19 +67,15 @@ macro_rules! words {
 
 words! {
     /// Whether the cluster is as Git says.
+    #[derive(Default)]
     SyncCode {
         /// Nothing differs.
         Synced,
         /// Something differs.
         OutOfSync,
         /// It could not be found out.
+        #[default]
         Unknown,
-    }
-}
-
-impl Default for SyncCode {
-    fn default() -> Self {
-        Self::Unknown
     }
 }
 
@@ -212,6 +208,8 @@ words! {
         ExcludedResourceWarning,
         /// The namespace holds objects that belong to no application.
         OrphanedResourceWarning,
+        /// The application has more objects than its status can list.
+        TruncatedStatusWarning,
     }
 }
 

@@ -44,7 +44,7 @@ pub enum Extent<'a> {
     /// Those that drifted.
     Drifted,
     /// Those that a person picked.
-    Picked(&'a dyn Fn(&ObjectId) -> bool),
+    Picked(&'a (dyn Fn(&ObjectId) -> bool + Sync)),
 }
 
 /// When objects that Git no longer names are deleted.
@@ -62,6 +62,7 @@ pub enum PruneOrder {
 
 /// How the changes are made.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches that people set one by one")]
 pub struct Mode<'a> {
     /// Who takes part.
     pub extent: Extent<'a>,
@@ -171,6 +172,7 @@ fn prune_plan(prunable: &[Arc<LiveObject>], mode: &Mode<'_>) -> Plan {
             uid: live.uid.clone(),
             tier: TIERS - tier(&live.id.group_kind()),
             needs: Vec::new(),
+            yields: Vec::new(),
             force: false,
             validate: false,
             propagation: mode.propagation,
@@ -215,6 +217,7 @@ fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) 
         uid: String::new(),
         tier: tier(&id.group_kind()),
         needs,
+        yields: Vec::new(),
         force: mode.force || options::has(value, "Force", "true"),
         validate: mode.validate && !options::has(value, "Validate", "false"),
         propagation: mode.propagation,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::object::{GroupVersionKind, ObjectId, Turn};
+use crate::object::{FieldPath, GroupVersionKind, ObjectId, Turn};
 
 /// What a step does to its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub struct Step {
     pub tier: u8,
     /// Indices of steps that must have succeeded first (its namespace, its CRD).
     pub needs: Vec<usize>,
+    /// Fields that are left to other writers (ignored differences, replicas under an autoscaler).
+    /// `body` does not hold them; where we own them, they are given up without a change of value,
+    /// which an apply that merely leaves them out would remove.
+    pub yields: Vec<FieldPath>,
     /// An immutable field may be changed by deleting and creating the object (`Force=true`).
     pub force: bool,
     /// `fieldValidation=Strict`, unless `Validate=false`.

@@ -184,7 +184,11 @@ impl Entry {
             (None, None) => None,
             _ => {
                 let why = "certificate and key are needed, one of them is missing";
-                return Err(CredentialError::Value { secret: name(), key: "tlsClientCertData", why });
+                return Err(CredentialError::Value {
+                    secret: name(),
+                    key: "tlsClientCertData",
+                    why,
+                });
             }
         };
         let insecure = flag(secret, "insecure")?;
@@ -238,9 +242,11 @@ impl Entry {
 fn text(secret: &RepoSecret, key: &'static str) -> Result<Option<String>, CredentialError> {
     let Some(bytes) = secret.data.0.get(key) else { return Ok(None) };
     let why = "it is not UTF-8";
-    String::from_utf8(bytes.clone())
-        .map(Some)
-        .map_err(|_| CredentialError::Value { secret: secret.name.clone(), key, why })
+    String::from_utf8(bytes.clone()).map(Some).map_err(|_| CredentialError::Value {
+        secret: secret.name.clone(),
+        key,
+        why,
+    })
 }
 
 /// Booleans as Go's `strconv.ParseBool` reads them.

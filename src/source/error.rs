@@ -301,7 +301,8 @@ impl SourceError {
 fn detail(said: &str, stderr: &str) -> Detail {
     let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let told: Vec<&str> = lines.collect();
-    let text = if told.is_empty() { said.to_owned() } else { format!("{said}: {}", told.join("; ")) };
+    let text =
+        if told.is_empty() { said.to_owned() } else { format!("{said}: {}", told.join("; ")) };
     Detail(text.into())
 }
 

@@ -197,11 +197,7 @@ impl Mirror {
 
     /// The poll that is under way, or a new one. A poll reads what is wanted when it starts, which
     /// may be after it has waited for its turn.
-    fn join(
-        self: &Arc<Self>,
-        shared: &Arc<mirrors::Shared>,
-        state: &mut State,
-    ) -> Shared<Poll> {
+    fn join(self: &Arc<Self>, shared: &Arc<mirrors::Shared>, state: &mut State) -> Shared<Poll> {
         if let Some(running) = state.running.as_ref().and_then(WeakShared::upgrade) {
             return running;
         }

@@ -192,13 +192,12 @@ impl Mirrors {
         }
         // Credentials that were replaced leave a mirror behind that nobody asks for.
         mirrors.retain(|_, mirror| !mirror.is_unused(UNUSED_MAX) || !mirror.remove());
-        let mirror = Mirror::open(home, about.clone(), access).map_err(|cause| {
-            SourceError::Disk {
+        let mirror =
+            Mirror::open(home, about.clone(), access).map_err(|cause| SourceError::Disk {
                 repository: about.repository,
                 directory: about.directory,
                 cause: Detail(cause.to_string().into()),
-            }
-        })?;
+            })?;
         let mirror = Arc::new(mirror);
         mirrors.insert(id, Arc::clone(&mirror));
         Ok(mirror)

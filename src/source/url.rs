@@ -123,7 +123,8 @@ mod tests {
         for other in same {
             assert!(url_matches(web, other), "{other}");
         }
-        for other in ["https://github.com/org/repo-2", "https://gitlab.com/org/repo", "/org/repo", ""]
+        for other in
+            ["https://github.com/org/repo-2", "https://gitlab.com/org/repo", "/org/repo", ""]
         {
             assert!(!url_matches(web, other), "{other}");
         }

@@ -270,7 +270,8 @@ impl Talk {
     fn new(mut child: Child, output_bytes_max: u64) -> io::Result<Self> {
         let closed = || io::Error::other("a stream of the child is missing");
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         Ok(Self {
             group: Group { child, id },
             stdin: stdin.ok_or_else(closed)?,

@@ -18,8 +18,17 @@ const LANDLOCK_ABI: ABI = ABI::V5;
 
 /// Where programs, libraries and the system's settings live. Of these a child may read and run.
 const SYSTEM: [&str; 11] = [
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store",
-    "/proc/self", "/sys/devices/system/cpu",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/etc",
+    "/opt",
+    "/nix/store",
+    "/proc/self",
+    "/sys/devices/system/cpu",
 ];
 /// Devices that any program may open.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];

@@ -26,11 +26,11 @@ fn a_repository_without_secret_is_entered_as_everybody() {
 
 #[test]
 fn the_secret_of_a_repository_is_found_by_any_spelling_of_its_url() {
-    let book = book(&[secret("own", REPOSITORY, &[
-        ("url", "https://GitHub.com/org/repo.git"),
-        ("username", "bob"),
-        ("password", "one"),
-    ])]);
+    let book = book(&[secret(
+        "own",
+        REPOSITORY,
+        &[("url", "https://GitHub.com/org/repo.git"), ("username", "bob"), ("password", "one")],
+    )]);
     for url in [REPO, "https://github.com/Org/Repo/", "https://github.com/org/repo.git"] {
         let access = book.access(url, "default").expect("it has credentials");
         assert_eq!(basic(&access), Some(("bob", "one")), "{url}");
@@ -72,7 +72,8 @@ fn a_secret_of_one_project_is_for_that_project_only() {
     let of = |project: &str| book.access(REPO, project).expect("it has credentials");
     assert_eq!(basic(&of("blue")), Some(("git", "blue")));
     assert_eq!(basic(&of("red")), Some(("git", "all")));
-    let scoped = [secret("a", REPOSITORY, &[("url", REPO), ("project", "blue"), ("password", "x")])];
+    let scoped =
+        [secret("a", REPOSITORY, &[("url", REPO), ("project", "blue"), ("password", "x")])];
     let (book, _) = CredentialBook::new(&scoped, "", BTreeMap::new());
     let access = book.access(REPO, "red").expect("it is entered as everybody");
     assert_eq!(basic(&access), None);
@@ -80,17 +81,21 @@ fn a_secret_of_one_project_is_for_that_project_only() {
 
 #[test]
 fn ssh_keys_tokens_certificates_and_flags_are_read() {
-    let book = book(&[secret("own", REPOSITORY, &[
-        ("url", "git@github.com:org/repo.git"),
-        ("sshPrivateKey", "KEY"),
-        ("bearerToken", "TOKEN"),
-        ("tlsClientCertData", "CERT"),
-        ("tlsClientCertKey", "CERTKEY"),
-        ("insecureIgnoreHostKey", "true"),
-        ("noProxy", "a,b"),
-        ("forceHttpBasicAuth", "true"),
-        ("name", "shown in lists"),
-    ])]);
+    let book = book(&[secret(
+        "own",
+        REPOSITORY,
+        &[
+            ("url", "git@github.com:org/repo.git"),
+            ("sshPrivateKey", "KEY"),
+            ("bearerToken", "TOKEN"),
+            ("tlsClientCertData", "CERT"),
+            ("tlsClientCertKey", "CERTKEY"),
+            ("insecureIgnoreHostKey", "true"),
+            ("noProxy", "a,b"),
+            ("forceHttpBasicAuth", "true"),
+            ("name", "shown in lists"),
+        ],
+    )]);
     let access = book.access("ssh://git@github.com/org/repo", "default").expect("it has a key");
     assert_eq!(access.ssh_key.as_ref().map(Secret::expose), Some("KEY"));
     assert_eq!(access.bearer.as_ref().map(Secret::expose), Some("TOKEN"));
@@ -133,11 +138,14 @@ fn what_cannot_be_used_is_named() {
     ];
     let (book, problems) = CredentialBook::new(&secrets, "", BTreeMap::new());
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    assert_eq!(said, [
-        "Secret none has no key `url`: it is not used",
-        "Secret flag, key `insecure`: it is neither true nor false",
-        "Secret half, key `tlsClientCertData`: certificate and key are needed, one of them is missing",
-    ]);
+    assert_eq!(
+        said,
+        [
+            "Secret none has no key `url`: it is not used",
+            "Secret flag, key `insecure`: it is neither true nor false",
+            "Secret half, key `tlsClientCertData`: certificate and key are needed, one of them is missing",
+        ]
+    );
     let kind = "GitHub App credentials";
     let unsupported = CredentialError::Unsupported { secret: "app".to_owned(), kind };
     assert_eq!(book.access(REPO, "default"), Err(unsupported));

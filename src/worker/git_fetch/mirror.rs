@@ -110,9 +110,7 @@ impl Mirror {
         candidates.retain(|id| self.repo.find_commit(*id).is_ok());
         let mut commits = candidates.into_iter();
         match (commits.next(), commits.next()) {
-            (Some(id), None) => {
-                Ok(Resolved { commit: id.to_string(), reference: String::new() })
-            }
+            (Some(id), None) => Ok(Resolved { commit: id.to_string(), reference: String::new() }),
             (None, _) => Err(Missing::Abbreviated),
             (Some(_), Some(_)) => Err(Missing::Ambiguous),
         }

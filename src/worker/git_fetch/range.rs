@@ -202,8 +202,23 @@ mod tests {
     #[test]
     fn ranges_choose_the_version_that_argo_cd_chooses() {
         let tags = [
-            "0.0.3", "0.0.4", "0.2.3", "0.2.9", "0.3.0", "v1.0.0", "1.2.0", "1.2.7", "v1.3.1",
-            "1.10.0", "2.0.0-rc.1", "v2.0.0", "2.3.4", "2.4.0", "3.0.0-alpha", "main", "1.2.3.4",
+            "0.0.3",
+            "0.0.4",
+            "0.2.3",
+            "0.2.9",
+            "0.3.0",
+            "v1.0.0",
+            "1.2.0",
+            "1.2.7",
+            "v1.3.1",
+            "1.10.0",
+            "2.0.0-rc.1",
+            "v2.0.0",
+            "2.3.4",
+            "2.4.0",
+            "3.0.0-alpha",
+            "main",
+            "1.2.3.4",
         ];
         let table = [
             ("*", Some("2.4.0")),
@@ -249,7 +264,9 @@ mod tests {
 
     #[test]
     fn names_and_single_versions_are_no_ranges() {
-        for text in ["main", "HEAD", "1.2.3", "v1.2", "1", "release-1.x", "", "a b", ">=", "1.2.3-rc.x"] {
+        for text in
+            ["main", "HEAD", "1.2.3", "v1.2", "1", "release-1.x", "", "a b", ">=", "1.2.3-rc.x"]
+        {
             assert_eq!(Range::parse(text), None, "{text}");
         }
     }

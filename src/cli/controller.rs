@@ -1,0 +1,113 @@
+//! `steadfast controller`: sets up the log and the signals, then runs the loop.
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use super::{
+    Answer,
+    error::{CommandError, Kind},
+    output::Ui,
+};
+use crate::{
+    cluster::ClusterError,
+    config::{ControllerArgs, LogFormat, Settings, Surroundings},
+};
+
+/// Runs the controller until a signal asks it to stop.
+pub(super) fn run(args: ControllerArgs, ui: &Ui) -> Result<Answer, CommandError> {
+    let settings = args.settle(&Surroundings::observe())?;
+    start_log(&settings, ui.colours_errors());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the controller")
+        .map_err(CommandError::internal)?;
+    runtime.block_on(async {
+        let signals = Signals::listen().map_err(CommandError::internal)?;
+        let stop = CancellationToken::new();
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            namespace = settings.namespace,
+            listen = %settings.listen,
+            poll_interval = ?settings.poll_interval,
+            data_dir = %settings.data_dir.display(),
+            "steadfast controller starts"
+        );
+        tokio::select! {
+            ended = serve(settings, stop.clone()) => ended,
+            never = signals.obey(stop) => match never {},
+        }
+    })?;
+    tracing::info!("steadfast controller has stopped");
+    Ok(Answer::Yes)
+}
+
+/// The loop; ends soon after `stop` is cancelled.
+async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), CommandError> {
+    crate::sync::run(settings, stop)
+        .await
+        .map_err(|error| CommandError::new(kind_of(&error), error))
+}
+
+/// Who has to do something about what ended the controller: found out by the errors that say it.
+fn kind_of(error: &anyhow::Error) -> Kind {
+    for cause in error.chain() {
+        if let Some(cause) = cause.downcast_ref::<ClusterError>() {
+            return cause.turn().into();
+        }
+        // An address that is taken, a directory that can't be written.
+        if cause.is::<std::io::Error>() {
+            return Kind::Config;
+        }
+    }
+    Kind::Internal
+}
+
+/// The log goes to standard error, so that standard output stays free for what verbs print.
+fn start_log(settings: &Settings, colours: bool) {
+    let filter = EnvFilter::new(&settings.log_filter);
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    match settings.log_format {
+        LogFormat::Text => registry.with(layer.with_target(false).with_ansi(colours)).init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).init(),
+    }
+}
+
+/// The two signals that ask a process to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes both signals over; from here on they don't end the process by themselves.
+    fn listen() -> anyhow::Result<Self> {
+        let take = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: take(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Asks for a graceful stop at the first signal; ends the process at the second, whatever is
+    /// still going on: every write is safe to be cut.
+    async fn obey(mut self, stop: CancellationToken) -> std::convert::Infallible {
+        let first = self.next().await;
+        tracing::info!(signal = first.0, "stopping; a second signal ends the process at once");
+        stop.cancel();
+        let second = self.next().await;
+        tracing::warn!(signal = second.0, "stopped by a second signal");
+        std::process::exit(128 + second.1)
+    }
+
+    /// Name and number of the next signal.
+    async fn next(&mut self) -> (&'static str, i32) {
+        tokio::select! {
+            _ = self.terminate.recv() => ("SIGTERM", SignalKind::terminate().as_raw_value()),
+            _ = self.interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
+        }
+    }
+}

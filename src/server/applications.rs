@@ -1,0 +1,300 @@
+//! Handlers below `/api/v1/applications`.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+};
+use serde_json::{Value, json};
+use tokio::{sync::broadcast::error::RecvError, time::timeout};
+
+use crate::{object::meta, sync::handle::Detail};
+
+use super::{
+    App,
+    access::Caller,
+    body::JsonBody,
+    diff,
+    error::{ApiError, Reason},
+    filter::Filter,
+    operation::{self, RollbackRequest, SyncRequest},
+    query::Query,
+    shapes::{self, ObjectFilter},
+};
+
+/// How long a request for a refresh waits for it.
+const REFRESH_DEADLINE: Duration = Duration::from_mins(1);
+/// How long a request waits for manifests.
+const RENDER_DEADLINE: Duration = Duration::from_mins(1);
+/// Asks the controller to look at an application anew; it removes the annotation when it has.
+const REFRESH: &str = "argocd.argoproj.io/refresh";
+
+type Answer = Result<Json<Value>, ApiError>;
+
+pub(super) async fn list(State(app): State<App>, query: Query) -> Answer {
+    let filter = Filter::parse(&query, &app.namespace)?;
+    if let Some(kind) = refresh_kind(&query)? {
+        for shown in app.handle.board.list().iter().filter(|shown| filter.matches(shown)) {
+            mark(&app, meta::name(shown), kind).await?;
+        }
+    }
+    let all = app.handle.board.list();
+    let newest = all.iter().filter_map(|app| meta::resource_version(app).parse::<u64>().ok()).max();
+    let version = newest.map(|newest| newest.to_string()).unwrap_or_default();
+    let items: Vec<Value> =
+        all.iter().filter(|app| filter.matches(app)).map(|app| (**app).clone()).collect();
+    let list = json!({"metadata": {"resourceVersion": version}, "items": items});
+    Ok(Json(filter.fields.select(list)))
+}
+
+pub(super) async fn get(State(app): State<App>, Path(name): Path<String>, query: Query) -> Answer {
+    let filter = Filter::parse(&query, &app.namespace)?;
+    let shown = board(&app, &name, &query)?;
+    let shown = match refresh_kind(&query)? {
+        Some(kind) => refreshed(&app, &name, kind).await?,
+        None => shown,
+    };
+    Ok(Json(filter.fields.select((*shown).clone())))
+}
+
+/// `refresh=normal|hard`; Argo CD's clients also send `true`.
+fn refresh_kind(query: &Query) -> Result<Option<&'static str>, ApiError> {
+    match query.first("refresh") {
+        None | Some("false") => Ok(None),
+        Some("normal" | "true") => Ok(Some("normal")),
+        Some("hard") => Ok(Some("hard")),
+        Some(other) => Err(ApiError::invalid(format!("refresh is normal or hard, not {other}"))),
+    }
+}
+
+/// Asks for a refresh and returns the resource version of the request.
+async fn mark(app: &App, name: &str, kind: &str) -> Result<Option<u64>, ApiError> {
+    let patch = |_: &Value| Ok(json!({"metadata": {"annotations": {REFRESH: kind}}}));
+    let written = app.applications.change(name, patch).await?;
+    Ok(meta::resource_version(&written).parse().ok())
+}
+
+/// Asks for a refresh and waits until the board shows an application that came after it.
+async fn refreshed(app: &App, name: &str, kind: &str) -> Result<Arc<Value>, ApiError> {
+    let mut changes = app.handle.board.subscribe();
+    let asked = mark(app, name, kind).await?;
+    let is_done = |shown: &Value| {
+        let version = meta::resource_version(shown).parse().ok();
+        let newer = asked.zip(version).is_none_or(|(asked, version): (u64, u64)| version > asked);
+        newer && meta::annotation(shown, REFRESH).is_none()
+    };
+    let waiting = async {
+        loop {
+            match app.handle.board.get(name) {
+                Some(shown) if is_done(&shown) => return Ok(shown),
+                Some(_) => {}
+                None => return Err(ApiError::no_application(name)),
+            }
+            if let Err(RecvError::Closed) = changes.recv().await {
+                return Err(pending(name));
+            }
+        }
+    };
+    timeout(REFRESH_DEADLINE, waiting).await.unwrap_or_else(|_| Err(pending(name)))
+}
+
+fn pending(name: &str) -> ApiError {
+    let limit_s = REFRESH_DEADLINE.as_secs();
+    let message = format!("application {name} was not refreshed within {limit_s} s, it goes on");
+    ApiError::new(Reason::RefreshPending, message)
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
+    query: Query,
+) -> Answer {
+    let (cascade, policy) = (query.flag("cascade")?, query.first("propagationPolicy"));
+    let mut current = written(&app, &name, &query).await?;
+    if operation::deletion(&current, cascade, policy)?.is_some() {
+        let decide = |current: &Value| {
+            Ok(operation::deletion(current, cascade, policy)?.unwrap_or_else(|| json!({})))
+        };
+        current = app.applications.change(&name, decide).await?;
+    }
+    app.applications.delete(&current).await?;
+    tracing::info!(app = %name, user = %caller.user, ?cascade, "deletion was requested");
+    Ok(Json(json!({})))
+}
+
+pub(super) async fn sync(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
+    query: Query,
+    JsonBody(request): JsonBody<SyncRequest>,
+) -> Answer {
+    written(&app, &name, &query).await?;
+    let decide = |current: &Value| request.patch(current, &caller.user);
+    let started = app.applications.change(&name, decide).await?;
+    tracing::info!(app = %name, user = %caller.user, "sync was requested");
+    Ok(Json(started))
+}
+
+pub(super) async fn rollback(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
+    query: Query,
+    JsonBody(request): JsonBody<RollbackRequest>,
+) -> Answer {
+    written(&app, &name, &query).await?;
+    let decide = |current: &Value| request.patch(current, &caller.user);
+    let started = app.applications.change(&name, decide).await?;
+    tracing::info!(app = %name, user = %caller.user, "rollback was requested");
+    Ok(Json(started))
+}
+
+pub(super) async fn terminate(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
+    query: Query,
+) -> Answer {
+    written(&app, &name, &query).await?;
+    app.applications.change(&name, operation::terminate).await?;
+    tracing::info!(app = %name, user = %caller.user, "the operation is to be terminated");
+    Ok(Json(json!({})))
+}
+
+pub(super) async fn resource_tree(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    query: Query,
+) -> Answer {
+    board(&app, &name, &query)?;
+    let detail = detail(&app, &name).await?;
+    Ok(Json(shapes::tree(&detail, &ObjectFilter::parse(&query))))
+}
+
+pub(super) async fn managed_resources(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    query: Query,
+) -> Answer {
+    board(&app, &name, &query)?;
+    let detail = detail(&app, &name).await?;
+    let filter = ObjectFilter::parse(&query);
+    let items: Vec<Value> = detail
+        .resources
+        .iter()
+        .filter(|resource| filter.matches(&resource.id, &resource.gvk.version))
+        .map(shapes::managed)
+        .collect();
+    Ok(Json(filter.fields.select(json!({"items": items}))))
+}
+
+pub(super) async fn diff(State(app): State<App>, Path(name): Path<String>, query: Query) -> Answer {
+    board(&app, &name, &query)?;
+    let detail = detail(&app, &name).await?;
+    let filter = ObjectFilter::parse(&query);
+    let resources: Vec<_> = detail
+        .resources
+        .into_iter()
+        .filter(|resource| filter.matches(&resource.id, &resource.gvk.version))
+        .collect();
+    // Text diffs of big objects take milliseconds each: not on a thread that serves others.
+    let differences = tokio::task::spawn_blocking(move || diff::differences(&resources));
+    let differences = differences
+        .await
+        .map_err(|_| ApiError::new(Reason::Busy, "the differences were not computed, try again"))?;
+    Ok(Json(differences))
+}
+
+pub(super) async fn drift(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    query: Query,
+) -> Answer {
+    board(&app, &name, &query)?;
+    let detail = detail(&app, &name).await?;
+    Ok(Json(json!({"items": detail.drifts})))
+}
+
+pub(super) async fn manifests(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    query: Query,
+) -> Answer {
+    let shown = board(&app, &name, &query)?;
+    let revision = query.first("revision").unwrap_or_default();
+    let rendering = app.handle.manifests(&name, revision);
+    let Ok(rendered) = timeout(RENDER_DEADLINE, rendering).await else {
+        let message = format!("the manifests of {name} are not ready yet, try again");
+        return Err(ApiError::new(Reason::Busy, message));
+    };
+    let objects = rendered.map_err(|why| ApiError::new(Reason::RenderFailed, why))?;
+    let manifests: Vec<String> = objects.iter().map(|object| shapes::masked(object)).collect();
+    let text = |pointer: &str| shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let known = if revision.is_empty() { text("/status/sync/revision") } else { revision };
+    Ok(Json(json!({
+        "manifests": manifests,
+        "namespace": text("/spec/destination/namespace"),
+        "server": text("/spec/destination/server"),
+        "revision": known,
+        "sourceType": text("/status/sourceType"),
+        "commands": [],
+    })))
+}
+
+pub(super) async fn events(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    query: Query,
+) -> Answer {
+    let shown = board(&app, &name, &query)?;
+    let uid = query.first("resourceUID").unwrap_or_default();
+    if uid.is_empty() && query.first("resourceName").is_none() {
+        return app.applications.events(&app.namespace, &name, meta::uid(&shown)).await.map(Json);
+    }
+    // Events of objects that the application does not hold are none of the caller's business.
+    let detail = detail(&app, &name).await?;
+    let node = detail.nodes.iter().find(|node| {
+        node.uid == uid
+            && query.first("resourceName").is_none_or(|asked| asked == node.id.name)
+            && query.first("resourceNamespace").is_none_or(|asked| asked == node.id.namespace)
+    });
+    let Some(node) = node else {
+        let message = format!("application {name} has no such resource");
+        return Err(ApiError::new(Reason::NotFound, message));
+    };
+    // Events of cluster-scoped objects are kept in the default namespace.
+    let namespace = match node.id.namespace.as_str() {
+        "" => "default",
+        namespace => namespace,
+    };
+    app.applications.events(namespace, &node.id.name, &node.uid).await.map(Json)
+}
+
+/// The application as the board shows it, when it is in the namespace and project asked for.
+pub(super) fn board(app: &App, name: &str, query: &Query) -> Result<Arc<Value>, ApiError> {
+    let shown = app.handle.board.get(name).ok_or_else(|| ApiError::no_application(name))?;
+    asked_for(app, name, query, &shown)?;
+    Ok(shown)
+}
+
+/// The same, read from Kubernetes: what a change starts from.
+async fn written(app: &App, name: &str, query: &Query) -> Result<Value, ApiError> {
+    let current = app.applications.get(name).await?;
+    asked_for(app, name, query, &current)?;
+    Ok(current)
+}
+
+fn asked_for(app: &App, name: &str, query: &Query, found: &Value) -> Result<(), ApiError> {
+    let project = found.pointer("/spec/project").and_then(Value::as_str).unwrap_or("default");
+    let elsewhere = query.first("appNamespace").is_some_and(|asked| asked != app.namespace);
+    let mut projects = query.all("project").chain(query.all("projects")).peekable();
+    let of_project = projects.peek().is_none() || projects.any(|asked| asked == project);
+    if elsewhere || !of_project { Err(ApiError::no_application(name)) } else { Ok(()) }
+}
+
+async fn detail(app: &App, name: &str) -> Result<Detail, ApiError> {
+    app.handle.detail(name).await.ok_or_else(|| ApiError::no_application(name))
+}

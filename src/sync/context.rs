@@ -1,0 +1,132 @@
+//! What every pass has at hand: the edges, the shared caches, the settings.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::sources::Sources;
+use crate::{
+    api::{AppProject, Application},
+    cluster::{Cluster, ClusterError, Store},
+    config::Settings,
+    health::Child,
+    object::{GroupVersionKind, ObjectId},
+    render::RenderCache,
+    report::{board::Board, events::EventSink, metrics::Metrics},
+};
+
+/// The handles of the loop.
+pub(crate) struct Context {
+    /// The destination cluster, which is also the one that holds the applications.
+    pub(crate) cluster: Cluster,
+    /// Its live objects.
+    pub(crate) store: Store<Child>,
+    /// Repositories and who reads them.
+    pub(crate) sources: Arc<Sources>,
+    /// Rendered manifests by what they were rendered from.
+    pub(crate) renders: Arc<RenderCache>,
+    /// Projects by name.
+    pub(crate) projects: RwLock<HashMap<String, Result<Arc<AppProject>, String>>>,
+    /// What people see.
+    pub(crate) board: Arc<Board>,
+    /// Counters.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Kubernetes Events.
+    pub(crate) events: EventSink,
+    /// Settings as used.
+    pub(crate) settings: Arc<Settings>,
+    /// Cancelled when nothing more may be written.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Context {
+    /// The name of an application in tracking ids: `<name>`, or `<namespace>_<name>` when it lives
+    /// outside the controller's namespace.
+    pub(crate) fn instance(&self, app: &Application) -> String {
+        let name = app.metadata.name.as_deref().unwrap_or_default();
+        match app.metadata.namespace.as_deref() {
+            Some(namespace) if namespace != self.settings.namespace => {
+                format!("{namespace}_{name}")
+            }
+            _ => name.to_owned(),
+        }
+    }
+
+    /// The project of an application, or why it can't be used.
+    pub(crate) fn project(&self, name: &str) -> Result<Arc<AppProject>, String> {
+        let projects = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        projects.get(name).cloned().unwrap_or_else(|| {
+            Err(format!(
+                "project {name} does not exist in namespace {}; create the AppProject or correct \
+                 spec.project",
+                self.settings.namespace
+            ))
+        })
+    }
+}
+
+impl Context {
+    /// True while writes are allowed: the process is not stopping.
+    pub(crate) fn may_write(&self) -> bool {
+        !self.stop.is_cancelled()
+    }
+
+    /// Changes an Application resource by a JSON merge patch; returns it as it then is.
+    pub(crate) async fn patch_application(
+        &self,
+        name: &str,
+        patch: &Value,
+    ) -> Result<Value, ClusterError> {
+        let gvk = application_kind();
+        let id = ObjectId::new(&gvk.group, &gvk.kind, &self.settings.namespace, name);
+        self.cluster.patch_merge(&gvk, &id, "", patch, &|| self.may_write()).await
+    }
+
+    /// Reads again which kinds the cluster serves; true when that worked.
+    pub(crate) async fn learn_kinds(&self) -> bool {
+        match self.cluster.discovery().refresh(&self.cluster).await {
+            Ok(_) => true,
+            Err(cause) => {
+                tracing::warn!(cause = cause.chain(), "the kinds of the cluster were not read");
+                false
+            }
+        }
+    }
+
+    /// Puts an Application resource on the board.
+    pub(crate) fn publish(&self, name: &str, resource: &Value) {
+        let mut shown = resource.clone();
+        if let Some(metadata) = shown.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        self.board.publish(name, shown);
+    }
+
+    /// Takes over a project as the watch has it.
+    pub(crate) fn set_project(&self, name: &str, project: Option<Value>) {
+        let mut projects = self.projects.write().unwrap_or_else(PoisonError::into_inner);
+        match project {
+            Some(value) => {
+                let parsed = AppProject::parse(value).map(Arc::new).map_err(|why| {
+                    format!("project {name} can't be read: {}", super::observe::chain(&why))
+                });
+                projects.insert(name.to_owned(), parsed);
+            }
+            None => drop(projects.remove(name)),
+        }
+    }
+
+    /// True when the project is there, readable or not.
+    pub(crate) fn has_project(&self, name: &str) -> bool {
+        self.projects.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+}
+
+/// The kind of our main resource.
+pub(crate) fn application_kind() -> GroupVersionKind {
+    GroupVersionKind::parse(crate::api::API_VERSION, "Application")
+}

@@ -1,0 +1,124 @@
+//! One application in the loop: its newest resource, its memory, and the bell that wakes its task.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::memory::Memory;
+use crate::object::meta;
+
+/// The annotation that asks for a refresh.
+pub(crate) const REFRESH: &str = "argocd.argoproj.io/refresh";
+
+/// One application.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Name of the resource.
+    pub(crate) name: String,
+    latest: Mutex<Arc<Value>>,
+    bell: Notify,
+    rung: Mutex<Option<Instant>>,
+    /// What passes remember; held for the length of a pass.
+    pub(crate) memory: tokio::sync::Mutex<Memory>,
+    /// Cancelled when the resource is gone.
+    pub(crate) gone: CancellationToken,
+}
+
+impl Entry {
+    /// An application that was just seen.
+    pub(crate) fn new(name: &str, resource: Value, stop: &CancellationToken) -> Self {
+        Self {
+            name: name.to_owned(),
+            latest: Mutex::new(Arc::new(resource)),
+            bell: Notify::new(),
+            rung: Mutex::new(None),
+            memory: tokio::sync::Mutex::default(),
+            gone: stop.child_token(),
+        }
+    }
+
+    /// The newest resource that was seen or written.
+    pub(crate) fn latest(&self) -> Arc<Value> {
+        Arc::clone(&self.latest.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a resource that was seen or written, unless a newer one is known. Returns whether
+    /// there is something in it that asks for a pass.
+    pub(crate) fn update(&self, resource: Value) -> bool {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if version(&resource) < version(&latest) {
+            return false;
+        }
+        let asks = question(&resource) != question(&latest);
+        *latest = Arc::new(resource);
+        asks
+    }
+
+    /// Asks for a pass. Any number of calls before it starts are one.
+    pub(crate) fn wake(&self) {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        self.bell.notify_one();
+    }
+
+    /// Waits until somebody asks for a pass.
+    pub(crate) async fn asked(&self) {
+        self.bell.notified().await;
+    }
+
+    /// When the first of the calls since the last pass came.
+    pub(crate) fn take_rung(&self) -> Option<Instant> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Resource versions of one object are numbers that grow (Kubernetes 1.35 says so officially).
+fn version(resource: &Value) -> u64 {
+    meta::resource_version(resource).parse().unwrap_or_default()
+}
+
+/// The part of a resource that other people write: what a pass has to react to. Our own status
+/// writes leave it as it is.
+fn question(resource: &Value) -> (Value, Value, Value, bool) {
+    let pick = |pointer: &str| resource.pointer(pointer).cloned().unwrap_or_default();
+    let mut metadata = pick("/metadata");
+    if let Some(metadata) = metadata.as_object_mut() {
+        for field in ["managedFields", "resourceVersion", "generation"] {
+            metadata.remove(field);
+        }
+        // Our own removal of the annotation asks for nothing.
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
+            && annotations.get(REFRESH).is_none_or(Value::is_null)
+        {
+            annotations.remove(REFRESH);
+        }
+    }
+    let phase = pick("/status/operationState/phase");
+    (metadata, pick("/spec"), pick("/operation"), phase == "Terminating")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn our_own_status_writes_do_not_wake_us() {
+        let first = json!({"metadata": {"name": "a", "resourceVersion": "1"}, "spec": {"x": 1}});
+        let entry = Entry::new("a", first.clone(), &CancellationToken::new());
+        let mut written = first.clone();
+        written["metadata"]["resourceVersion"] = json!("2");
+        written["status"] = json!({"operationState": {"phase": "Running"}});
+        assert!(!entry.update(written.clone()));
+        written["metadata"]["resourceVersion"] = json!("3");
+        written["spec"] = json!({"x": 2});
+        assert!(entry.update(written));
+        assert!(!entry.update(first), "an older version must not roll the entry back");
+        assert_eq!(entry.latest()["spec"]["x"], 2);
+    }
+}

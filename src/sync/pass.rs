@@ -1,0 +1,588 @@
+//! One pass over one application: read everything, decide once, act, report.
+//!
+//! A pass takes no hint about what changed, so it may run at any time and any number of times: a
+//! lost event costs latency, never correctness.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    act, clock,
+    context::Context,
+    delete,
+    entry::{Entry, REFRESH},
+    heal,
+    memory::Memory,
+    observe::{self, Note, View},
+    operation::{self, Resolved, Standing},
+    read::{self, Stopped, condition},
+    status::{self, Findings},
+};
+use crate::{
+    api::{
+        AppProject, Application, ConditionType, OperationPhase, OperationState, RevisionHistory,
+        SyncCode,
+    },
+    object::{GroupKind, Turn},
+    plan::{Desired, gate, prune},
+    report::{
+        events::{EventReason, EventType, Occurrence, Subject},
+        metrics::{AppLabels, Stage},
+        status as shape,
+    },
+};
+
+/// What a pass asks of its caller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PassEnd {
+    /// Look again after this long, even if nothing happens.
+    pub(crate) next: Option<Duration>,
+}
+
+/// A pass on its way.
+pub(crate) struct Pass<'a> {
+    pub(crate) ctx: &'a Context,
+    pub(crate) entry: &'a Entry,
+    pub(crate) memory: &'a mut Memory,
+    /// The resource as it is now; follows what the pass writes.
+    pub(crate) app: Arc<Application>,
+    pub(crate) now: Timestamp,
+    /// When somebody first asked for this pass.
+    pub(crate) asked_at: Option<Instant>,
+    pub(crate) conditions: Vec<shape::Condition>,
+    /// The operation that runs or has just ended.
+    pub(crate) operation: Option<OperationState>,
+    pub(crate) deployed: Option<RevisionHistory>,
+    pub(crate) next: Option<Duration>,
+    refreshed: bool,
+}
+
+/// What a pass works on.
+pub(crate) struct Work {
+    pub(crate) project: Arc<AppProject>,
+    pub(crate) resolved: Resolved,
+    pub(crate) desired: Desired,
+    pub(crate) kinds: BTreeSet<GroupKind>,
+    pub(crate) view: View,
+}
+
+/// Makes one pass. It does not fail: what stopped it is in the status.
+pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> PassEnd {
+    let started = Instant::now();
+    let asked_at = entry.take_rung();
+    let latest = entry.latest();
+    let app = match Application::parse((*latest).clone()) {
+        Ok(app) => app,
+        Err(cause) => return unreadable(ctx, entry, &latest, &cause.to_string()).await,
+    };
+    let mut pass = Pass {
+        ctx,
+        entry,
+        memory,
+        app: Arc::new(app),
+        now: clock::now(),
+        asked_at,
+        conditions: Vec::new(),
+        operation: None,
+        deployed: None,
+        next: None,
+        refreshed: false,
+    };
+    let ok = pass.run().await;
+    let app = Arc::clone(&pass.app);
+    let next = pass.next;
+    ctx.metrics.pass_finished(labels(&app), started.elapsed(), ok);
+    PassEnd { next }
+}
+
+/// What identifies the application in metrics.
+pub(crate) fn labels(app: &Application) -> AppLabels<'_> {
+    AppLabels {
+        namespace: app.metadata.namespace.as_deref().unwrap_or_default(),
+        name: app.metadata.name.as_deref().unwrap_or_default(),
+        project: app.spec.project(),
+        dest_server: &app.spec.destination.server,
+    }
+}
+
+/// An Application that does not parse: say so on the resource itself and wait for an edit.
+async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why: &str) -> PassEnd {
+    let old = latest.get("status").cloned().unwrap_or_else(|| json!({}));
+    let empty = Vec::new();
+    let known = old.get("conditions").and_then(Value::as_array).unwrap_or(&empty);
+    let kind = ConditionType::InvalidSpecError;
+    let held = [condition(&kind, why)];
+    let time = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
+    let mut new = old.clone();
+    new["conditions"] = Value::from(conditions);
+    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
+    new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
+    if let Some(patch) = shape::merge_patch(&old, &new) {
+        match ctx.patch_application(&entry.name, &json!({"status": patch})).await {
+            Ok(answer) => drop(entry.update(answer)),
+            Err(cause) => tracing::warn!(app = entry.name, %cause, "the status was not written"),
+        }
+    }
+    PassEnd::default()
+}
+
+impl Pass<'_> {
+    /// Runs the stages; false when one of them stopped the pass.
+    async fn run(&mut self) -> bool {
+        if self.app.metadata.deletion_timestamp.is_some() {
+            return delete::pass(self).await;
+        }
+        if annotation(&self.app, SKIP_RECONCILE) == Some("true") {
+            return true;
+        }
+        self.refresh().await;
+        let work = match self.read().await {
+            Ok(Some(work)) => work,
+            // Watches are still listing: the store wakes this application when they have.
+            Ok(None) => return true,
+            Err(stopped) => {
+                self.stop(stopped).await;
+                return false;
+            }
+        };
+        self.work(work).await;
+        true
+    }
+
+    /// Obeys the refresh annotation: polls the repositories now, and with `hard` forgets what is
+    /// cached.
+    async fn refresh(&mut self) {
+        let Some(kind) = annotation(&self.app, REFRESH).map(str::to_owned) else { return };
+        self.refreshed = true;
+        if kind == "hard" {
+            self.memory.fingerprints.clear();
+            self.memory.dry_runs.clear();
+            for source in self.app.spec.sources() {
+                self.ctx.renders.forget(&source.repo_url);
+            }
+            self.ctx.learn_kinds().await;
+        }
+        self.ctx.sources.poll_now(&self.ctx.instance(&self.app)).await;
+    }
+
+    /// The first half: from the specification to desired and live objects. `None` while watches
+    /// are still listing.
+    async fn read(&mut self) -> Result<Option<Work>, Stopped> {
+        let (ctx, app) = (self.ctx, Arc::clone(&self.app));
+        let project = read::permitted(ctx, &app)?;
+        let started = Instant::now();
+        let spec = read::resolve_spec(ctx, &app).await?;
+        self.conditions.extend(spec.1);
+        let resolved = match self.begin(&spec.0).await {
+            Some(own) => own,
+            None => spec.0.clone(),
+        };
+        ctx.metrics.stage_finished(Stage::Source, started.elapsed());
+        self.memory.synced = self.synced_before(&resolved);
+        let work = self.compare(project, resolved).await?;
+        Ok(work)
+    }
+
+    /// Renders at `resolved` and compares with the cluster. `None` while watches are listing.
+    pub(crate) async fn compare(
+        &mut self,
+        project: Arc<AppProject>,
+        resolved: Resolved,
+    ) -> Result<Option<Work>, Stopped> {
+        let (ctx, app) = (self.ctx, Arc::clone(&self.app));
+        let started = Instant::now();
+        let rendered = read::render(ctx, &app, &resolved).await?;
+        let desired = read::desire(ctx, &app, &rendered).await;
+        ctx.metrics.stage_finished(Stage::Render, started.elapsed());
+        let started = Instant::now();
+        let mut kinds = observe::kinds(&app, &desired);
+        kinds.extend(act::namespace_kind(&app));
+        ctx.store.need(&ctx.instance(&app), kinds.clone());
+        if let Err(listing) = observe::listed(ctx, &kinds) {
+            tracing::debug!(app = self.entry.name, ?listing, "waiting for watches");
+            return Ok(None);
+        }
+        let view = observe::view(ctx, &app, &project, &desired, &kinds, self.memory).await;
+        ctx.metrics.stage_finished(Stage::Observe, started.elapsed());
+        Ok(Some(Work { project, resolved, desired, kinds, view }))
+    }
+
+    /// True when this revision and source were in sync before: what differs now is drift.
+    fn synced_before(&self, resolved: &Resolved) -> bool {
+        let sync = self.app.status.as_ref().map(|status| &status.sync);
+        let said_so = sync.is_some_and(|sync| {
+            sync.status == SyncCode::Synced
+                && sync.revision == resolved.revision()
+                && sync.compared_to.source.as_ref() == resolved.sources.first()
+        });
+        said_so
+            || self.memory.synced_at == resolved.revisions
+            || operation::succeeded_before(&self.app, resolved)
+    }
+
+    /// Takes up the operation that is asked for or runs; returns what it is about when that is not
+    /// simply the specification.
+    async fn begin(&mut self, spec: &Resolved) -> Option<Resolved> {
+        match operation::standing(&self.app) {
+            Standing::Idle => None,
+            Standing::Requested(requested) => {
+                let by = &requested.initiated_by.username;
+                let by = if by.is_empty() { "somebody" } else { by };
+                let text = format!("{by} started a sync");
+                self.tell(EventType::Normal, EventReason::OperationStarted, text);
+                self.operation = Some(operation::start(*requested, self.now));
+                self.focus(spec).await
+            }
+            Standing::Running(state) => {
+                let automated = state.operation.initiated_by.automated;
+                let sync = state.operation.sync.as_ref();
+                let pinned = sync.map(|sync| sync.revision.clone()).unwrap_or_default();
+                self.operation = Some(*state);
+                if automated && !pinned.is_empty() && pinned != spec.revision() {
+                    // A newer commit replaces the one that is being synced, at once.
+                    let text = format!("superseded by revision {}", spec.revision());
+                    self.end(OperationPhase::Failed, text);
+                    return None;
+                }
+                self.focus(spec).await
+            }
+            Standing::Terminating(state) => {
+                self.operation = Some(*state);
+                self.end(OperationPhase::Failed, TERMINATED.to_owned());
+                None
+            }
+        }
+    }
+
+    /// What the operation is about, when that is not what the specification says.
+    async fn focus(&mut self, spec: &Resolved) -> Option<Resolved> {
+        let sync = self.operation.as_ref()?.operation.sync.clone();
+        let Some(sync) = sync else {
+            self.end(OperationPhase::Error, "the operation names nothing to do".to_owned());
+            return None;
+        };
+        match read::resolve_operation(self.ctx, &self.app, &sync).await {
+            Ok((own, _)) if own == *spec => None,
+            Ok((own, _)) => Some(own),
+            Err(stopped) => {
+                self.end(OperationPhase::Error, stopped.condition.message);
+                None
+            }
+        }
+    }
+
+    /// The second half: act on what differs, then report.
+    async fn work(&mut self, mut work: Work) {
+        self.conditions.extend(read::conditions(&work.desired.findings));
+        if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
+            act::operate(self, &mut work).await;
+        } else {
+            match self.answer(&work) {
+                gate::Answer::Sync => act::begin_automated(self, &mut work).await,
+                gate::Answer::Heal => heal::heal(self, &mut work).await,
+                gate::Answer::Report => heal::report(self, &work),
+            }
+        }
+        if let Some(spec) = self.other_revision(&work).await {
+            work = spec;
+        }
+        self.note_view(&work.view);
+        if status::is_in_sync(&work.view) && work.desired.complete {
+            self.memory.synced_at.clone_from(&work.resolved.revisions);
+        }
+        self.forget(&work);
+        self.publish(Some(&work), false).await;
+    }
+
+    /// What the status has to be about, when the operation was about something else.
+    async fn other_revision(&mut self, work: &Work) -> Option<Work> {
+        let (spec, _) = read::resolve_spec(self.ctx, &self.app).await.ok()?;
+        if spec == work.resolved {
+            return None;
+        }
+        self.memory.synced = false;
+        self.compare(Arc::clone(&work.project), spec).await.ok()?
+    }
+
+    /// What an automated application does now.
+    fn answer(&mut self, work: &Work) -> gate::Answer {
+        use crate::plan::decide::State;
+        let policy = self.app.spec.automated().cloned();
+        let seen = &work.view.seen;
+        let is = |state: State| seen.iter().any(|seen| seen.subject.state == state);
+        let appeared = seen.iter().any(|s| s.subject.state == State::Missing && !s.deleted);
+        let deleted = seen.iter().any(|seen| seen.deleted);
+        let prunable = policy.as_ref().is_some_and(|policy| policy.prune)
+            && !self.prunable(work, true).is_empty();
+        let question = gate::Question {
+            automated: policy.is_some(),
+            self_heal: policy.as_ref().is_some_and(|policy| policy.self_heal),
+            changed: appeared || is(State::Changed) || is(State::Unmanaged),
+            drifted: deleted || is(State::Drifted),
+            prunable,
+            synced_before: self.memory.synced,
+        };
+        let answer = gate::answer(question);
+        if answer == gate::Answer::Sync
+            && let Some(wait) = self.retry_wait(work)
+        {
+            self.look_again(wait);
+            return if question.drifted && question.self_heal {
+                gate::Answer::Heal
+            } else {
+                gate::Answer::Report
+            };
+        }
+        answer
+    }
+
+    /// How long an automated sync of a revision that failed has to wait.
+    fn retry_wait(&mut self, work: &Work) -> Option<Duration> {
+        let app = Arc::clone(&self.app);
+        let last = operation::last_attempt(&app, &work.resolved)?;
+        if last.message == TERMINATED {
+            let wait = operation::due_in(last, TERMINATED_PAUSE, self.now);
+            return (wait > Duration::ZERO).then_some(wait);
+        }
+        if !last.phase.is_failure() || !last.operation.initiated_by.automated {
+            return None;
+        }
+        let turn = self.memory.turn.unwrap_or(Turn::Cluster);
+        let operation::Retry::After(delay) = operation::retry(last, turn) else { return None };
+        let wait = operation::due_in(last, delay, self.now);
+        let text = format!("Failed last sync attempt to {}: {}", last_revision(last), last.message);
+        let held = condition(&ConditionType::SyncError, text);
+        self.conditions.push(held);
+        (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// The live objects that may be deleted now, judged by options, completeness and budget.
+    pub(crate) fn prunable(
+        &mut self,
+        work: &Work,
+        automated: bool,
+    ) -> Vec<Arc<crate::object::LiveObject>> {
+        let kept = self.app.spec.sync_option("Prune") == Some("false");
+        if !work.desired.complete || !work.view.complete || kept {
+            return Vec::new();
+        }
+        let stale: Vec<_> =
+            work.view.stale.iter().filter(|live| !prune::is_kept(live)).cloned().collect();
+        let allow_empty = self.app.spec.automated().is_some_and(|policy| policy.allow_empty);
+        let budget = prune::Budget {
+            pruned: stale.len(),
+            live: work.view.tracked,
+            automated,
+            allow_empty,
+            confirmed: self.deletion_approved(),
+        };
+        match prune::held(budget) {
+            None => stale,
+            Some(why) => {
+                let held = condition(&ConditionType::SyncError, why);
+                if !self.conditions.contains(&held) {
+                    self.conditions.push(held);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Somebody confirmed the deletion after the last sync ended.
+    fn deletion_approved(&self) -> bool {
+        let approved = annotation(&self.app, DELETION_APPROVED);
+        let Some(at) = approved.and_then(|time| time.parse::<Timestamp>().ok()) else {
+            return false;
+        };
+        let state = self.app.status.as_ref().and_then(|status| status.operation_state.as_ref());
+        state.is_none_or(|state| at >= state.started_at.0)
+    }
+
+    /// Conditions that follow from what was seen.
+    fn note_view(&mut self, view: &View) {
+        let mut shared = Vec::new();
+        let mut forbidden = Vec::new();
+        let mut unseen = view.problems.clone();
+        for seen in &view.seen {
+            let id = &seen.subject.target.id;
+            match &seen.note {
+                Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
+                Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
+                Some(Note::Unseen(why)) => unseen.push(why.clone()),
+                None => {}
+            }
+        }
+        let mut hold = |kind: ConditionType, mut texts: Vec<String>, hint: &str| {
+            texts.dedup();
+            if !texts.is_empty() {
+                let text = format!("{}{hint}", texts.join("; "));
+                self.conditions.push(condition(&kind, text));
+            }
+        };
+        let hint = "; it is left alone: remove it from one of the applications";
+        hold(ConditionType::SharedResourceWarning, shared, hint);
+        hold(ConditionType::SyncError, forbidden, "");
+        hold(ConditionType::ComparisonError, unseen, "");
+    }
+
+    fn forget(&mut self, work: &Work) {
+        let keep: BTreeSet<_> = work
+            .desired
+            .targets
+            .iter()
+            .map(|target| &target.id)
+            .chain(work.view.stale.iter().map(|live| &live.id))
+            .collect();
+        self.memory.retain(|id| keep.contains(id));
+    }
+
+    /// Ends a pass that got nowhere: the condition says why, the operation ends.
+    async fn stop(&mut self, stopped: Stopped) {
+        let invalid = stopped.condition.kind == ConditionType::InvalidSpecError.as_str();
+        self.memory.turn = Some(stopped.turn);
+        if let Standing::Requested(requested) = operation::standing(&self.app) {
+            self.operation = Some(operation::start(*requested, self.now));
+        }
+        if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
+            self.end(OperationPhase::Error, stopped.condition.message.clone());
+        }
+        self.conditions.push(stopped.condition);
+        self.publish(None, invalid).await;
+    }
+
+    /// Asks to be woken after `wait` at the latest.
+    pub(crate) fn look_again(&mut self, wait: Duration) {
+        self.next = Some(self.next.map_or(wait, |next| next.min(wait)));
+    }
+
+    /// Ends the operation.
+    pub(crate) fn end(&mut self, phase: OperationPhase, message: String) {
+        let Some(state) = &mut self.operation else { return };
+        operation::finish(state, phase, message, clock::now());
+        let took = state.finished_at.as_ref().map_or(Duration::ZERO, |finished| {
+            Duration::try_from(finished.0.duration_since(state.started_at.0)).unwrap_or_default()
+        });
+        let dry_run = state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run);
+        let (phase, message) = (state.phase.clone(), state.message.clone());
+        self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
+        let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
+        self.tell(kind, EventReason::OperationCompleted, format!("sync {phase}: {message}"));
+    }
+
+    /// Leaves a Kubernetes Event on the application.
+    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: String) {
+        let metadata = &self.app.metadata;
+        let subject = Subject {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+        };
+        self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
+    }
+
+    /// Writes the status when it differs from what the resource says.
+    pub(crate) async fn publish(&mut self, work: Option<&Work>, invalid: bool) {
+        let started = Instant::now();
+        let found = Findings {
+            view: work.map(|work| &work.view),
+            resolved: work.map(|work| &work.resolved),
+            conditions: self.conditions.clone(),
+            operation: self.operation.as_ref(),
+            deployed: self.deployed.take(),
+            invalid,
+        };
+        let new = status::build(&self.app, found, clock::now());
+        let old = serde_json::to_value(&self.app.status).unwrap_or_default();
+        let mut patch = json!({});
+        if let Some(status) = shape::merge_patch(&old, &new) {
+            patch["status"] = status;
+        }
+        if self.refreshed {
+            patch["metadata"] = json!({"annotations": {REFRESH: null}});
+        }
+        let done = self.operation.as_ref().filter(|state| state.phase.is_complete());
+        if done.is_some_and(|state| self.app.operation.as_ref() == Some(&state.operation)) {
+            patch["operation"] = Value::Null;
+        }
+        if patch.as_object().is_some_and(serde_json::Map::is_empty) {
+            return;
+        }
+        self.announce(&old, &new);
+        self.write(&patch).await;
+        self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
+    }
+
+    /// Sends the patch and takes over the answer.
+    async fn write(&mut self, patch: &Value) {
+        if self.ctx.stop.is_cancelled() {
+            return;
+        }
+        match self.ctx.patch_application(&self.entry.name, patch).await {
+            Ok(answer) => {
+                if let Ok(app) = Application::parse(answer.clone()) {
+                    self.app = Arc::new(app);
+                }
+                self.refreshed = false;
+                self.ctx.publish(&self.entry.name, &answer);
+                self.entry.update(answer);
+            }
+            Err(cause) => {
+                tracing::warn!(app = self.entry.name, %cause, "the status was not written");
+                self.look_again(STATUS_RETRY);
+            }
+        }
+    }
+
+    /// Kubernetes Events for conditions that appeared or went, and for a change of status.
+    fn announce(&self, old: &Value, new: &Value) {
+        let conditions = |status: &Value| -> Vec<(String, String)> {
+            let list = status.get("conditions").and_then(Value::as_array);
+            let text = |c: &Value, key: &str| c[key].as_str().unwrap_or_default().to_owned();
+            list.into_iter().flatten().map(|c| (text(c, "type"), text(c, "message"))).collect()
+        };
+        let (before, after) = (conditions(old), conditions(new));
+        for (kind, message) in after.iter().filter(|held| !before.contains(held)) {
+            let text = format!("{kind}: {message}");
+            self.tell(EventType::Warning, EventReason::ConditionRaised, text);
+        }
+        for (kind, _) in before.iter().filter(|held| !after.iter().any(|a| a.0 == held.0)) {
+            self.tell(EventType::Normal, EventReason::ConditionCleared, format!("{kind} is over"));
+        }
+        let word = |status: &Value, pointer: &str| {
+            status.pointer(pointer).and_then(Value::as_str).unwrap_or("Unknown").to_owned()
+        };
+        for (what, pointer) in [("sync", "/sync/status"), ("health", "/health/status")] {
+            let (was, is) = (word(old, pointer), word(new, pointer));
+            if was != is {
+                let text = format!("Updated {what} status: {was} -> {is}");
+                self.tell(EventType::Normal, EventReason::ResourceUpdated, text);
+            }
+        }
+    }
+}
+
+fn annotation<'a>(app: &'a Application, key: &str) -> Option<&'a str> {
+    app.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+fn last_revision(state: &OperationState) -> &str {
+    state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
+}
+
+/// Pause before a status that could not be written is tried again.
+const STATUS_RETRY: Duration = Duration::from_secs(2);
+/// An automated sync that somebody ended does not start again by itself for this long.
+const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
+/// The message of an operation that somebody ended.
+const TERMINATED: &str = "Operation terminated";
+/// Leaves an application alone.
+const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
+/// Confirms a deletion; its value is a time.
+const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";

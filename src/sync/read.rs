@@ -1,0 +1,259 @@
+//! The first half of a pass: specification, commit, files, targets.
+
+use std::sync::Arc;
+
+use super::{context::Context, observe::chain, operation::Resolved, sources::Place};
+use crate::{
+    api::{AppProject, Application, ApplicationSource, ConditionType, SourceType, SyncOperation},
+    object::{Finding, Origin, Severity, Turn},
+    plan::{self, Desired, Destination},
+    render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
+    report::status::Condition,
+    source::Snapshot,
+};
+
+/// Findings that a condition spells out; the rest is counted.
+const FINDINGS_TOLD_MAX: usize = 5;
+
+/// Why a pass ends before there is anything to compare.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// What to tell.
+    pub(crate) condition: Condition,
+    /// Who has to act.
+    pub(crate) turn: Turn,
+}
+
+/// A condition of a known type.
+pub(crate) fn condition(kind: &ConditionType, message: impl Into<String>) -> Condition {
+    Condition { kind: kind.as_str().to_owned(), message: message.into() }
+}
+
+/// The project of an application that may be worked on, or why it may not.
+pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProject>, Stopped> {
+    let refuse = |message: String| Stopped {
+        condition: condition(&ConditionType::InvalidSpecError, message),
+        turn: Turn::Operator,
+    };
+    let spec = &app.spec;
+    if spec.sources().is_empty() {
+        return Err(refuse("spec.source is missing; name a repository and a path".to_owned()));
+    }
+    if let Some(source) = spec.sources().iter().find(|source| source.repo_url.is_empty()) {
+        return Err(refuse(format!("spec.source.repoURL is empty (path {:?})", source.path)));
+    }
+    if !spec.destination.is_in_cluster() {
+        return Err(refuse(format!(
+            "destination cluster {:?} is not known; this version deploys to the cluster it runs \
+             in: set destination.server to {} or destination.name to {}",
+            if spec.destination.name.is_empty() {
+                &spec.destination.server
+            } else {
+                &spec.destination.name
+            },
+            plan::permit::IN_CLUSTER_SERVER,
+            plan::permit::IN_CLUSTER_NAME,
+        )));
+    }
+    let project = ctx.project(spec.project()).map_err(refuse)?;
+    match plan::permit::violations(&project, spec).as_slice() {
+        [] => Ok(project),
+        found => Err(refuse(found.join("; "))),
+    }
+}
+
+/// The sources and commits that the specification names now.
+///
+/// Beside them: what is wrong with a repository although a commit of it is known. The application
+/// is kept at that commit.
+pub(crate) async fn resolve_spec(
+    ctx: &Context,
+    app: &Application,
+) -> Result<(Resolved, Vec<Condition>), Stopped> {
+    let project = app.spec.project();
+    let wanted: Vec<(Place, String)> = app
+        .spec
+        .sources()
+        .iter()
+        .map(|source| (place(project, source), source.target_revision().to_owned()))
+        .collect();
+    ctx.sources.read_by(&ctx.instance(app), &wanted);
+    resolve(ctx, project, app.spec.sources(), &[]).await
+}
+
+/// The sources and commits that an operation names: its own where it pins them.
+pub(crate) async fn resolve_operation(
+    ctx: &Context,
+    app: &Application,
+    sync: &SyncOperation,
+) -> Result<(Resolved, Vec<Condition>), Stopped> {
+    let own: Vec<ApplicationSource> = match (&sync.source, sync.sources.as_slice()) {
+        (Some(one), []) => vec![one.clone()],
+        (None, []) => app.spec.sources().to_vec(),
+        (_, many) => many.to_vec(),
+    };
+    let pinned: Vec<String> = match sync.revisions.as_slice() {
+        [] if sync.revision.is_empty() => Vec::new(),
+        [] => vec![sync.revision.clone()],
+        many => many.to_vec(),
+    };
+    resolve(ctx, app.spec.project(), &own, &pinned).await
+}
+
+fn place(project: &str, source: &ApplicationSource) -> Place {
+    Place { project: project.to_owned(), url: source.repo_url.clone() }
+}
+
+async fn resolve(
+    ctx: &Context,
+    project: &str,
+    sources: &[ApplicationSource],
+    pinned: &[String],
+) -> Result<(Resolved, Vec<Condition>), Stopped> {
+    let wanted: Vec<(Place, String)> = sources
+        .iter()
+        .enumerate()
+        .map(|(index, source)| {
+            let revision = pinned.get(index).filter(|pin| !pin.is_empty());
+            let revision = revision.map_or(source.target_revision(), String::as_str);
+            (place(project, source), revision.to_owned())
+        })
+        .collect();
+    let mut revisions = Vec::with_capacity(wanted.len());
+    let mut troubles = Vec::new();
+    for (place, revision) in &wanted {
+        let found = ctx.sources.resolve(place, revision).await.map_err(|cause| Stopped {
+            condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
+            turn: cause.turn(),
+        })?;
+        if let Some(trouble) = found.trouble {
+            let text = format!("{}; the last known commit is kept", chain(&*trouble));
+            troubles.push(condition(&ConditionType::ComparisonError, text));
+        }
+        revisions.push(found.commit);
+    }
+    Ok((Resolved { sources: sources.to_vec(), revisions }, troubles))
+}
+
+/// Renders every source at its commit.
+pub(crate) async fn render(
+    ctx: &Context,
+    app: &Application,
+    resolved: &Resolved,
+) -> Result<Vec<Arc<Rendered>>, Stopped> {
+    let project = app.spec.project();
+    let mut all = Vec::with_capacity(resolved.sources.len());
+    for (source, commit) in resolved.sources.iter().zip(&resolved.revisions) {
+        let snapshot =
+            ctx.sources.snapshot(&place(project, source), commit).await.map_err(|cause| {
+                Stopped {
+                    condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
+                    turn: cause.turn(),
+                }
+            })?;
+        let rendered = render_one(ctx, source, snapshot).await;
+        all.push(rendered);
+    }
+    Ok(all)
+}
+
+/// Makes targets of what was rendered. Kinds that are not known yet are looked up again first: a
+/// CRD may have been installed a moment ago.
+pub(crate) async fn desire(
+    ctx: &Context,
+    app: &Application,
+    rendered: &[Arc<Rendered>],
+) -> Desired {
+    let manifests: Vec<_> =
+        rendered.iter().flat_map(|rendered| rendered.manifests.iter().cloned()).collect();
+    let instance = ctx.instance(app);
+    let to = Destination { instance: &instance, namespace: &app.spec.destination.namespace };
+    let mut desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
+    if !desired.complete && ctx.learn_kinds().await {
+        desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
+    }
+    let findings = rendered.iter().flat_map(|rendered| rendered.findings.iter().cloned());
+    desired.findings.splice(0..0, findings);
+    desired.complete &= !desired.findings.iter().any(|found| found.severity == Severity::Error);
+    desired
+}
+
+/// What the findings of a render come to: one condition for the errors, one for what is repeated.
+pub(crate) fn conditions(findings: &[Finding]) -> Vec<Condition> {
+    let tell = |severity: Severity, kind: &ConditionType| {
+        let told: Vec<String> = findings
+            .iter()
+            .filter(|found| found.severity == severity)
+            .map(ToString::to_string)
+            .collect();
+        let more = told.len().saturating_sub(FINDINGS_TOLD_MAX);
+        let mut text = told[..told.len() - more].join("; ");
+        if more > 0 {
+            text.push_str(&format!("; and {more} more"));
+        }
+        (!text.is_empty()).then(|| condition(kind, text))
+    };
+    [
+        tell(Severity::Error, &ConditionType::ComparisonError),
+        tell(Severity::Warning, &ConditionType::RepeatedResourceWarning),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Reads the files of an application at a revision for people who ask, without touching anything.
+pub(crate) async fn manifests(
+    ctx: &Context,
+    app: &Application,
+    resolved: &Resolved,
+) -> Result<Desired, Stopped> {
+    let rendered = render(ctx, app, resolved).await?;
+    Ok(desire(ctx, app, &rendered).await)
+}
+
+/// Renders one source, off the threads that serve the network: a render may take seconds.
+async fn render_one(
+    ctx: &Context,
+    source: &ApplicationSource,
+    tree: Arc<Snapshot>,
+) -> Arc<Rendered> {
+    let directory = source.directory.clone().unwrap_or_default();
+    let key = RenderKey {
+        repository: source.repo_url.clone(),
+        source: DirectorySource {
+            path: source.path.clone(),
+            recurse: directory.recurse,
+            include: (!directory.include.is_empty()).then_some(directory.include),
+            exclude: (!directory.exclude.is_empty()).then_some(directory.exclude),
+        },
+    };
+    let tool = source.explicit_type().map(|kind| match kind {
+        SourceType::Helm => Tool::Helm,
+        SourceType::Kustomize => Tool::Kustomize,
+        _ => Tool::Directory,
+    });
+    let renders = Arc::clone(&ctx.renders);
+    let work = move || {
+        let mut made = false;
+        let rendered = renders.get(&key, &*tree, || {
+            made = true;
+            render::render(&*tree, tool, &key.source, &Limits::default())
+        });
+        (rendered, made)
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok((rendered, made)) => {
+            ctx.metrics.render_asked(!made);
+            rendered
+        }
+        Err(cause) => Arc::new(Rendered {
+            findings: vec![Finding {
+                severity: Severity::Error,
+                origin: Origin { file: source.path.clone(), line: 0 },
+                message: format!("the render died ({cause}); this is a bug of Steadfast"),
+            }],
+            ..Rendered::default()
+        }),
+    }
+}

@@ -1,0 +1,220 @@
+//! The process: connects, starts the watches and the server, and runs until it is told to stop.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock, RwLock},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use futures::StreamExt;
+use tokio::{net::TcpListener, sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    context::{Context, application_kind},
+    fleet::Fleet,
+    handle::{Handle, Readiness},
+    secrets,
+    sources::{Sources, Wake},
+    tasks::Tasks,
+};
+use crate::{
+    api::{self, AppProject},
+    cluster::{self, Cluster, ResourceEvent, ResourceQuery, Store, watch_resources},
+    config::Settings,
+    health::Child,
+    object::{GroupVersionKind, meta},
+    render::RenderCache,
+    report::{board::Board, events::EventSink, metrics::Metrics},
+    server::{self, Access},
+    source::{MirrorOptions, Mirrors},
+    worker::Launcher,
+};
+
+/// Time for the CRDs to be served after they were applied.
+const INSTALL_LIMIT: Duration = Duration::from_secs(60);
+/// Rendered results kept: one for each of a thousand applications, and their last but one.
+const RENDERS_MAX: usize = 2048;
+/// Bytes of rendered manifests kept.
+const RENDER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The project of applications that name none.
+const DEFAULT_PROJECT: &str = "default";
+
+/// Runs the controller until `stop`. Returns early with an error when it can't start, or when a
+/// part of it died.
+pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    let settings = Arc::new(settings);
+    let tasks = Tasks::new(stop);
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let address = listener.local_addr()?;
+    let cluster = connect(&settings).await?;
+    tracing::info!(cluster = cluster.url(), "listening on http://{address}");
+    let (ctx, fleet) = assemble(&settings, cluster, &tasks)?;
+    let readiness = Arc::new(Readiness::default());
+    let (secret, webhook_secret) = watch::channel(server::WebhookSecret::default());
+    let handle = Handle::new(Arc::clone(&ctx), Arc::clone(&fleet), Arc::clone(&readiness));
+    let parts = server::Parts {
+        handle,
+        client: ctx.cluster.client(),
+        namespace: settings.namespace.clone(),
+        metrics: Arc::clone(&ctx.metrics),
+        webhook_secret,
+        access: if settings.insecure_local { Access::InsecureLocal } else { Access::Tokens },
+    };
+    let serving = server::serve_on(listener, parts, tasks.stop.clone());
+    tasks.spawn("status API", async move {
+        if let Err(cause) = serving.await {
+            tracing::error!(%cause, "the status API ended");
+        }
+    });
+    let store = ctx.store.clone();
+    let stop = tasks.stop.clone();
+    tasks.spawn("live store", async move { store.run(stop).await });
+    let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
+    tasks.spawn("resources", inputs.follow(secret));
+    tasks.stop.cancelled().await;
+    tasks.shut_down().await;
+    tasks.verdict().map_or(Ok(()), |death| Err(anyhow::anyhow!(death)))
+}
+
+async fn connect(settings: &Settings) -> anyhow::Result<Cluster> {
+    let options = cluster::Options::default();
+    let cluster = Cluster::connect(settings.kubeconfig.as_deref(), &options)
+        .await
+        .context("cannot reach the cluster")?;
+    if settings.install_crds {
+        let deadline = Instant::now() + INSTALL_LIMIT;
+        cluster
+            .install_crds(&api::crds(), deadline, &|| true)
+            .await
+            .context("cannot install the custom resource definitions")?;
+    }
+    Ok(cluster)
+}
+
+/// Builds what all passes share. The fleet and the context know each other only by the calls that
+/// wake an application.
+fn assemble(
+    settings: &Arc<Settings>,
+    cluster: Cluster,
+    tasks: &Tasks,
+) -> anyhow::Result<(Arc<Context>, Arc<Fleet>)> {
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let (events, writer) = EventSink::new(cluster.client(), "steadfast", Arc::clone(&metrics));
+    let stop = tasks.stop.clone();
+    tasks.spawn("events", async move { writer.run(stop).await });
+    let fleet = Arc::new(Fleet::new(tasks.clone()));
+    let wake: Wake = {
+        let fleet = Arc::clone(&fleet);
+        Arc::new(move |app: &str| fleet.wake(app))
+    };
+    let mirrors = Mirrors::new(&settings.data_dir, MirrorOptions::new(Launcher::current()))
+        .context("cannot use the data directory")?;
+    let sources = Sources::new(
+        mirrors,
+        tasks.clone(),
+        Arc::clone(&metrics),
+        Arc::clone(&wake),
+        settings.poll_interval,
+    );
+    let store = Store::new(cluster.clone(), Child::reduce, move |app: &str| wake(app));
+    let ctx = Context {
+        cluster,
+        store,
+        sources: Arc::new(sources),
+        renders: Arc::new(RenderCache::new(RENDERS_MAX, RENDER_BYTES_MAX)),
+        projects: RwLock::new(HashMap::new()),
+        board: Arc::new(Board::default()),
+        metrics,
+        events,
+        settings: Arc::clone(settings),
+        stop: tasks.stop.clone(),
+    };
+    Ok((Arc::new(ctx), fleet))
+}
+
+/// The resources that steer us.
+struct Inputs {
+    ctx: Arc<Context>,
+    fleet: Arc<Fleet>,
+    readiness: Arc<Readiness>,
+    tasks: Tasks,
+}
+
+impl Inputs {
+    /// Follows projects and Secrets, and, once both are known, the applications.
+    async fn follow(self, webhook: watch::Sender<server::WebhookSecret>) {
+        let namespace = self.ctx.settings.namespace.clone();
+        let (known, mut ready) = watch::channel(0_u8);
+        let known = Arc::new(known);
+        let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
+        let projects = follow_projects(ctx, fleet, Arc::clone(&known));
+        self.tasks.spawn("projects", projects);
+        let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
+        self.tasks.spawn("secrets", secrets::follow(ctx, fleet, webhook, known));
+        if ready.wait_for(|known| *known >= 2).await.is_err() {
+            return;
+        }
+        let query = ResourceQuery::all(application_kind(), &namespace);
+        let mut events = std::pin::pin!(watch_resources(&self.ctx.cluster, query));
+        while let Some(event) = events.next().await {
+            match event {
+                ResourceEvent::Applied(resource) => self.fleet.seen(&self.ctx, resource),
+                ResourceEvent::Deleted { name, .. } => self.fleet.gone(&self.ctx, &name),
+                ResourceEvent::Synced | ResourceEvent::Alive => self.readiness.set(Ok(())),
+                ResourceEvent::NotServed => self.readiness.set(Err(NO_CRDS.to_owned())),
+                ResourceEvent::Lost { message, .. } => self.readiness.set(Err(message)),
+            }
+        }
+    }
+}
+
+const NO_CRDS: &str = "the CRD applications.argoproj.io is not installed: run `steadfast install \
+                       --crds-only | kubectl apply -f -`, or start with --install-crds";
+
+/// Follows the projects, and makes the default one when it is not there.
+async fn follow_projects(ctx: Arc<Context>, fleet: Arc<Fleet>, known: Arc<watch::Sender<u8>>) {
+    let kind = GroupVersionKind::parse(api::API_VERSION, "AppProject");
+    let query = ResourceQuery::all(kind, &ctx.settings.namespace);
+    let mut events = std::pin::pin!(watch_resources(&ctx.cluster, query));
+    let first = OnceLock::new();
+    while let Some(event) = events.next().await {
+        match event {
+            ResourceEvent::Applied(project) => {
+                let name = meta::name(&project).to_owned();
+                ctx.set_project(&name, Some(project));
+                if first.get().is_some() {
+                    fleet.wake_all();
+                }
+            }
+            ResourceEvent::Deleted { name, .. } => {
+                ctx.set_project(&name, None);
+                fleet.wake_all();
+            }
+            ResourceEvent::Synced => {
+                if !ctx.has_project(DEFAULT_PROJECT) {
+                    make_default_project(&ctx).await;
+                }
+                if first.set(()).is_ok() {
+                    known.send_modify(|known| *known += 1);
+                }
+            }
+            ResourceEvent::NotServed | ResourceEvent::Lost { .. } | ResourceEvent::Alive => {}
+        }
+    }
+}
+
+async fn make_default_project(ctx: &Context) {
+    let project = AppProject::allow_all(DEFAULT_PROJECT, &ctx.settings.namespace);
+    let Ok(body) = serde_json::to_value(&project) else { return };
+    match ctx.cluster.create(&body, &|| ctx.may_write()).await {
+        Ok(_) => {
+            tracing::info!("project default was created");
+            ctx.set_project(DEFAULT_PROJECT, Some(body));
+        }
+        Err(cause) => tracing::warn!(%cause, "project default could not be created"),
+    }
+}

@@ -1,0 +1,228 @@
+//! The status of an application as people and their tools read it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    observe::{Note, Seen, View, images},
+    operation::Resolved,
+};
+use crate::{
+    api::{Application, ConditionType, HealthCode, OperationState, RevisionHistory, SyncCode},
+    health,
+    object::{ObjectId, meta},
+    plan::decide::State,
+    report::status as shape,
+};
+
+/// Everything the status of one pass is made from.
+pub(crate) struct Findings<'a> {
+    /// What was seen; `None` when it did not come to that.
+    pub(crate) view: Option<&'a View>,
+    /// What the sources resolved to.
+    pub(crate) resolved: Option<&'a Resolved>,
+    /// What is wrong.
+    pub(crate) conditions: Vec<shape::Condition>,
+    /// The running or last operation.
+    pub(crate) operation: Option<&'a OperationState>,
+    /// A sync that ended well in this pass.
+    pub(crate) deployed: Option<RevisionHistory>,
+    /// The specification can't be used at all.
+    pub(crate) invalid: bool,
+}
+
+/// The types of condition that a pass judges; others on the resource are left alone.
+const JUDGED: [&str; 8] = [
+    "DeletionError",
+    "InvalidSpecError",
+    "ComparisonError",
+    "SyncError",
+    "UnknownError",
+    "SharedResourceWarning",
+    "RepeatedResourceWarning",
+    "TruncatedStatusWarning",
+];
+
+/// Builds `status` from what the last one said and what this pass found.
+pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> Value {
+    let old = serde_json::to_value(&app.status).unwrap_or_default();
+    let old = if old.is_object() { old } else { json!({}) };
+    let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let list = |key: &str| old.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut status = old.as_object().cloned().unwrap_or_default();
+    let mut conditions = found.conditions;
+
+    if let Some(view) = found.view {
+        let resources: Vec<Value> = resources(view);
+        let bounded = shape::bound_resources(resources, shape::RESOURCES_BYTES_MAX);
+        conditions.extend(bounded.condition());
+        put_list(&mut status, "resources", bounded.list);
+        let pictures = view_images(view);
+        let summary = shape::summary(pictures.iter().map(String::as_str), std::iter::empty());
+        status.insert("summary".to_owned(), summary);
+        let whole = app_health(app, view);
+        let word = whole.status.as_str();
+        let health = shape::health(old.get("health"), word, &whole.message, &time);
+        status.insert("health".to_owned(), health);
+    } else if found.invalid {
+        let unknown = HealthCode::Unknown;
+        let health = shape::health(old.get("health"), unknown.as_str(), "", &time);
+        status.insert("health".to_owned(), health);
+    }
+    let sync = sync(app, found.view, found.resolved, &conditions);
+    status.insert("sync".to_owned(), sync);
+    let conditions = shape::conditions(&list("conditions"), &JUDGED, &conditions, &time);
+    put_list(&mut status, "conditions", conditions);
+    if let Some(state) = found.operation {
+        let state = serde_json::to_value(state).unwrap_or_default();
+        status.insert("operationState".to_owned(), state);
+    }
+    if let Some(entry) = found.deployed {
+        let entry = serde_json::to_value(entry).unwrap_or_default();
+        let entry = entry.as_object().cloned().unwrap_or_default();
+        let history = shape::history(&list("history"), entry, app.spec.revision_history_limit);
+        put_list(&mut status, "history", history);
+    }
+    status.insert("reconciledAt".to_owned(), Value::from(time));
+    status.insert("sourceType".to_owned(), Value::from("Directory"));
+    if let Some(namespace) = &app.metadata.namespace {
+        status.insert("controllerNamespace".to_owned(), Value::from(namespace.as_str()));
+    }
+    Value::Object(status)
+}
+
+fn put_list(status: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
+    if list.is_empty() {
+        status.remove(key);
+    } else {
+        status.insert(key.to_owned(), Value::from(list));
+    }
+}
+
+fn sync(
+    app: &Application,
+    view: Option<&View>,
+    resolved: Option<&Resolved>,
+    conditions: &[shape::Condition],
+) -> Value {
+    let code = sync_code(view, conditions);
+    let mut compared = json!({"destination": app.spec.destination});
+    match app.spec.sources() {
+        [one] => compared["source"] = json!(one),
+        many => compared["sources"] = json!(many),
+    }
+    if !app.spec.ignore_differences.is_empty() {
+        compared["ignoreDifferences"] = json!(app.spec.ignore_differences);
+    }
+    let mut sync = json!({"status": code, "comparedTo": compared});
+    match resolved.map(|resolved| (resolved.revision(), &resolved.revisions)) {
+        Some((one, _)) if !one.is_empty() => sync["revision"] = Value::from(one),
+        Some((_, many)) => sync["revisions"] = json!(many),
+        None => {}
+    }
+    sync
+}
+
+fn sync_code(view: Option<&View>, conditions: &[shape::Condition]) -> SyncCode {
+    let stops = |kind: ConditionType| conditions.iter().any(|held| held.kind == kind.as_str());
+    let Some(view) = view else { return SyncCode::Unknown };
+    if stops(ConditionType::ComparisonError) || stops(ConditionType::InvalidSpecError) {
+        return SyncCode::Unknown;
+    }
+    if is_in_sync(view) { SyncCode::Synced } else { SyncCode::OutOfSync }
+}
+
+/// True when nothing differs.
+pub(crate) fn is_in_sync(view: &View) -> bool {
+    view.seen.iter().all(|seen| seen.subject.state == State::Clean)
+        && view.stale.iter().all(|live| is_extraneous(&live.value()))
+}
+
+/// The annotation with an object's compare options.
+const COMPARE_OPTIONS: &str = "argocd.argoproj.io/compare-options";
+
+/// An extra object that is meant to be there (`IgnoreExtraneous`).
+fn is_extraneous(live: &Value) -> bool {
+    meta::annotation(live, COMPARE_OPTIONS)
+        .is_some_and(|options| options.split(',').any(|option| option.trim() == "IgnoreExtraneous"))
+}
+
+fn resources(view: &View) -> Vec<Value> {
+    let mut entries: Vec<(ObjectId, Value)> = Vec::new();
+    for seen in &view.seen {
+        entries.push((seen.subject.target.id.clone(), resource(seen)));
+    }
+    for live in &view.stale {
+        let mut entry = json!({
+            "version": live.gvk.version, "kind": live.id.kind, "name": live.id.name,
+            "status": SyncCode::OutOfSync, "requiresPruning": true,
+        });
+        put_text(&mut entry, "group", &live.id.group);
+        put_text(&mut entry, "namespace", &live.id.namespace);
+        entries.push((live.id.clone(), entry));
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries.into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn put_text(entry: &mut Value, key: &str, text: &str) {
+    if !text.is_empty() {
+        entry[key] = Value::from(text);
+    }
+}
+
+fn resource(seen: &Seen) -> Value {
+    let target = &seen.subject.target;
+    let status = match (&seen.note, &seen.subject.state) {
+        (Some(Note::Unseen(_) | Note::Forbidden(_)), _) => SyncCode::Unknown,
+        (_, State::Clean) => SyncCode::Synced,
+        _ => SyncCode::OutOfSync,
+    };
+    let mut entry = json!({
+        "version": target.gvk.version, "kind": target.id.kind, "name": target.id.name,
+        "status": status,
+    });
+    put_text(&mut entry, "group", &target.id.group);
+    put_text(&mut entry, "namespace", &target.id.namespace);
+    if target.wave != 0 {
+        entry["syncWave"] = Value::from(target.wave);
+    }
+    match (&seen.live, &seen.health) {
+        (None, _) => entry["health"] = json!({"status": HealthCode::Missing}),
+        (Some(_), Some(health)) => {
+            entry["health"] = json!({"status": health.status});
+            put_text(&mut entry["health"], "message", &health.message);
+        }
+        (Some(_), None) => {}
+    }
+    entry
+}
+
+/// Health of the whole: the worst of its objects, with up to three causes.
+fn app_health(app: &Application, view: &View) -> health::Health {
+    let namespace = app.metadata.namespace.as_deref().unwrap_or_default();
+    let name = app.metadata.name.as_deref().unwrap_or_default();
+    let itself = ObjectId::new(crate::api::GROUP, "Application", namespace, name);
+    let parts: Vec<health::Part<'_>> = view
+        .seen
+        .iter()
+        .filter(|seen| {
+            let object = seen.live.as_ref().map(|live| live.value());
+            let object = object.as_ref().unwrap_or(&seen.subject.target.value);
+            health::counts(&itself, &seen.subject.target.id, object)
+        })
+        .map(|seen| health::Part {
+            id: &seen.subject.target.id,
+            desired: true,
+            live: seen.live.is_some(),
+            health: seen.health.as_ref(),
+        })
+        .collect();
+    health::aggregate(&parts)
+}
+
+fn view_images(view: &View) -> BTreeSet<String> {
+    view.seen.iter().flat_map(|seen| images(&seen.subject.target.value)).collect()
+}
