@@ -6,4 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ground;
+
+mod bad_input;
 mod bed;
