@@ -6,5 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ground;
+
+mod bad_input;
 mod bed;
 mod chaos;
