@@ -50,9 +50,11 @@ pub(super) fn live(mut object: Value, others: bool) -> Option<LiveObject> {
         Some(Value::Array(entries)) => entries,
         _ => Vec::new(),
     };
-    let own = own_entry(&entries).map(fields_of);
+    let own_entry = own_entry(&entries);
+    let is_own = |entry: &Value| own_entry.is_some_and(|own| std::ptr::eq(own, entry));
+    let own = own_entry.map(fields_of);
     let others =
-        others.then(|| entries.iter().filter(|entry| !is_ours(entry)).map(manager).collect());
+        others.then(|| entries.iter().filter(|entry| !is_own(entry)).map(manager).collect());
     let app = tracking::owner(&object, &id);
     Some(LiveObject {
         gvk,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::rig::{App, Maps, Random, maps};
-use crate::support::{Controller, ControllerOptions, ControlPlane, Proxy};
+use crate::support::{ControlPlane, Controller, ControllerOptions, Proxy};
 
 /// Kills in the middle of a sync.
 const KILLS: u64 = 20;

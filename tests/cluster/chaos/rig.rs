@@ -216,7 +216,8 @@ impl App {
     pub(super) async fn assert_settled(&self, controller: &Controller, wanted: &Maps) {
         let live = self.live();
         let report = || self.report(controller);
-        let differs: Vec<_> = wanted.iter().filter(|(name, v)| live.get(*name) != Some(v)).collect();
+        let differs: Vec<_> =
+            wanted.iter().filter(|(name, v)| live.get(*name) != Some(v)).collect();
         let extra: Vec<_> = live.keys().filter(|name| !wanted.contains_key(*name)).collect();
         assert!(differs.is_empty(), "not as Git says: {differs:?}\n{}", report());
         assert!(extra.is_empty(), "left behind: {extra:?}\n{}", report());
