@@ -7,3 +7,6 @@
 mod support;
 
 mod bed;
+mod common;
+mod deploy;
+mod install;
