@@ -188,7 +188,7 @@ async fn see(
 }
 
 fn seen(target: Target, state: State, live: Option<Arc<LiveObject>>) -> Seen {
-    let subject = Subject { target, state, health: None };
+    let subject = Subject { target, state, health: None, yields: Vec::new() };
     Seen { subject, live, health: None, drifts: Vec::new(), deleted: false, note: None }
 }
 
@@ -209,6 +209,7 @@ async fn compare(
     };
     let health = assess(ctx, &live);
     let mut seen = seen(target, State::Clean, Some(Arc::clone(&live)));
+    seen.subject.yields = fields;
     seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
     seen.health = health;
     if let Some(other) = live.app.as_deref().filter(|owner| *owner != instance) {

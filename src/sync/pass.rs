@@ -18,7 +18,7 @@ use super::{
     delete,
     entry::{Entry, REFRESH},
     heal,
-    memory::Memory,
+    memory::{Memory, Wanted},
     observe::{self, Note, View},
     operation::{self, Resolved, Standing},
     read::{self, Stopped, condition},
@@ -67,7 +67,7 @@ pub(crate) struct Pass<'a> {
 pub(crate) struct Work {
     pub(crate) project: Arc<AppProject>,
     pub(crate) resolved: Resolved,
-    pub(crate) desired: Desired,
+    pub(crate) desired: Arc<Desired>,
     pub(crate) kinds: BTreeSet<GroupKind>,
     pub(crate) view: View,
 }
@@ -161,6 +161,8 @@ impl Pass<'_> {
     async fn refresh(&mut self) {
         let Some(kind) = annotation(&self.app, REFRESH).map(str::to_owned) else { return };
         self.refreshed = true;
+        let text = format!("a {kind} refresh was asked for");
+        self.tell(EventType::Normal, EventReason::StatusRefreshed, text);
         if kind == "hard" {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
@@ -198,8 +200,7 @@ impl Pass<'_> {
     ) -> Result<Option<Work>, Stopped> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
-        let rendered = read::render(ctx, &app, &resolved).await?;
-        let desired = read::desire(ctx, &app, &rendered).await;
+        let desired = self.desire(&resolved).await?;
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
         let mut kinds = observe::kinds(&app, &desired);
@@ -212,6 +213,29 @@ impl Pass<'_> {
         let view = observe::view(ctx, &app, &project, &desired, &kinds, self.memory).await;
         ctx.metrics.stage_finished(Stage::Observe, started.elapsed());
         Ok(Some(Work { project, resolved, desired, kinds, view }))
+    }
+
+    /// What Git wants at `resolved`. While neither commit nor kinds change, the last answer holds
+    /// and no file is read.
+    async fn desire(&mut self, resolved: &Resolved) -> Result<Arc<Desired>, Stopped> {
+        let kinds = self.ctx.cluster.kinds();
+        if let Some(known) = &self.memory.desired
+            && known.resolved == *resolved
+            && known.destination == self.app.spec.destination
+            && Arc::ptr_eq(&known.kinds, &kinds)
+        {
+            return Ok(Arc::clone(&known.desired));
+        }
+        let rendered = read::render(self.ctx, &self.app, resolved).await?;
+        let desired = Arc::new(read::desire(self.ctx, &self.app, &rendered).await);
+        // A kind that is missing may be there the next time; only what is complete is kept.
+        self.memory.desired = desired.complete.then(|| Wanted {
+            resolved: resolved.clone(),
+            destination: self.app.spec.destination.clone(),
+            kinds: self.ctx.cluster.kinds(),
+            desired: Arc::clone(&desired),
+        });
+        Ok(desired)
     }
 
     /// True when this revision and source were in sync before: what differs now is drift.
@@ -242,12 +266,12 @@ impl Pass<'_> {
             }
             Standing::Running(state) => {
                 let automated = state.operation.initiated_by.automated;
-                let sync = state.operation.sync.as_ref();
-                let pinned = sync.map(|sync| sync.revision.clone()).unwrap_or_default();
+                let pinned = state.operation.sync.as_ref().map(operation::pinned);
+                let pinned = pinned.unwrap_or_default();
                 self.operation = Some(*state);
-                if automated && !pinned.is_empty() && pinned != spec.revision() {
+                if automated && !pinned.is_empty() && pinned != spec.revisions {
                     // A newer commit replaces the one that is being synced, at once.
-                    let text = format!("superseded by revision {}", spec.revision());
+                    let text = format!("superseded by revision {}", spec.revisions.join(", "));
                     self.end(OperationPhase::Failed, text);
                     return None;
                 }
@@ -487,8 +511,8 @@ impl Pass<'_> {
         self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
     }
 
-    /// Writes the status when it differs from what the resource says.
-    pub(crate) async fn publish(&mut self, work: Option<&Work>, invalid: bool) {
+    /// Writes the status when it differs from what the resource says; false when that failed.
+    pub(crate) async fn publish(&mut self, work: Option<&Work>, invalid: bool) -> bool {
         let started = Instant::now();
         let found = Findings {
             view: work.map(|work| &work.view),
@@ -512,17 +536,30 @@ impl Pass<'_> {
             patch["operation"] = Value::Null;
         }
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
-            return;
+            return true;
+        }
+        if patch.get("operation").is_none()
+            && !self.refreshed
+            && status::differ_in_words(&old, &new)
+        {
+            // Progress in words changes with every pod: a write a second is enough.
+            let since = self.memory.written_at.map_or(Duration::MAX, |at| at.elapsed());
+            if let Some(wait) = WORDS_EVERY.checked_sub(since) {
+                self.look_again(wait);
+                return true;
+            }
         }
         self.announce(&old, &new);
-        self.write(&patch).await;
+        let written = self.write(&patch).await;
+        self.memory.written_at = Some(Instant::now());
         self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
+        written
     }
 
-    /// Sends the patch and takes over the answer.
-    async fn write(&mut self, patch: &Value) {
+    /// Sends the patch and takes over the answer; false when it was not taken.
+    async fn write(&mut self, patch: &Value) -> bool {
         if self.ctx.stop.is_cancelled() {
-            return;
+            return false;
         }
         match self.ctx.patch_application(&self.entry.name, patch).await {
             Ok(answer) => {
@@ -532,10 +569,12 @@ impl Pass<'_> {
                 self.refreshed = false;
                 self.ctx.publish(&self.entry.name, &answer);
                 self.entry.update(answer);
+                true
             }
             Err(cause) => {
                 tracing::warn!(app = self.entry.name, %cause, "the status was not written");
                 self.look_again(STATUS_RETRY);
+                false
             }
         }
     }
@@ -576,6 +615,8 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
+/// Least time between two writes of a status that differ in nothing but messages about health.
+const WORDS_EVERY: Duration = Duration::from_secs(1);
 /// Pause before a status that could not be written is tried again.
 const STATUS_RETRY: Duration = Duration::from_secs(2);
 /// An automated sync that somebody ended does not start again by itself for this long.

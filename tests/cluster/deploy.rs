@@ -259,7 +259,7 @@ async fn an_application_is_rolled_back_to_an_entry_of_its_history() {
     scene
         .until("shop", "it to be looked at", |app| app["status"]["sync"]["revision"] == first)
         .await;
-    start_sync(&scene, "shop");
+    scene.sync("shop", &json!({}));
     scene.healthy("shop", &first).await;
 
     scene.repo.replace("shop/web.yaml", "web:1.0", "web:broken");
@@ -270,16 +270,14 @@ async fn an_application_is_rolled_back_to_an_entry_of_its_history() {
             && app["status"]["sync"]["status"] == "OutOfSync"
     };
     scene.until("shop", "the new commit to be seen", behind).await;
-    start_sync(&scene, "shop");
+    scene.sync("shop", &json!({}));
     let app = scene.until("shop", "the second sync", |app| is_synced(app, &second)).await;
     let history = app["status"]["history"].as_array().expect("a history").clone();
     assert_eq!(history.len(), 2, "{history:#?}");
     assert_eq!(history[0]["revision"], first);
 
     let body = json!({"id": history[0]["id"]});
-    let path = "/api/v1/applications/shop/rollback";
-    let (code, answer) = scene.controller.request("POST", path, Some(&body));
-    assert_eq!(code, 200, "{answer:#}");
+    scene.api("POST", "shop", "/rollback", Some(&body));
     // The specification still names the branch, whose head is not what runs now.
     let back = |app: &Value| {
         let operation = &app["status"]["operationState"];
@@ -299,11 +297,4 @@ async fn an_application_is_rolled_back_to_an_entry_of_its_history() {
         live.pointer("/spec/template/spec/containers/0/image"),
         Some(&json!("shop/web:1.0"))
     );
-}
-
-/// Asks for a sync by the status API.
-fn start_sync(scene: &Scene, name: &str) {
-    let path = format!("/api/v1/applications/{name}/sync");
-    let (code, answer) = scene.controller.request("POST", &path, Some(&json!({})));
-    assert_eq!(code, 200, "{answer:#}");
 }

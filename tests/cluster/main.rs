@@ -6,7 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod bed;
 mod common;
+mod ground;
+
+mod bad_input;
+mod bed;
+mod chaos;
 mod deploy;
 mod install;
