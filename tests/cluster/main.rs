@@ -10,3 +10,4 @@ mod ground;
 
 mod bad_input;
 mod bed;
+mod chaos;

@@ -73,6 +73,11 @@ impl Failure {
         Self::new(causes.kind(), causes.detail())
     }
 
+    /// What a server said as its last words.
+    pub(super) fn said(words: &str) -> Self {
+        Self::new(kind_of_text(words).unwrap_or(FailureKind::Other), words)
+    }
+
     /// A failure in the mirror. What is not the disk's fault is damage: the files are ours alone.
     pub(super) fn mirror(cause: &gix::Error) -> Self {
         let causes = Causes::of(cause);
