@@ -161,6 +161,8 @@ impl Pass<'_> {
     async fn refresh(&mut self) {
         let Some(kind) = annotation(&self.app, REFRESH).map(str::to_owned) else { return };
         self.refreshed = true;
+        let text = format!("a {kind} refresh was asked for");
+        self.tell(EventType::Normal, EventReason::StatusRefreshed, text);
         if kind == "hard" {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
