@@ -95,6 +95,11 @@ impl Scene {
         self.get(&path).await.unwrap_or_default()
     }
 
+    /// A client with the rights of `admin`.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// An object by its path below the API server, `None` when it is not there.
     pub(crate) async fn get(&self, path: &str) -> Option<Value> {
         let request = http::Request::get(path).body(Vec::new()).expect("it is a path");

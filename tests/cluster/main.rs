@@ -13,4 +13,5 @@ mod bad_input;
 mod bed;
 mod chaos;
 mod deploy;
+mod drift;
 mod install;
