@@ -15,3 +15,5 @@ mod chaos;
 mod deploy;
 mod drift;
 mod install;
+mod ownership;
+mod prune;
