@@ -111,7 +111,7 @@ pub(crate) async fn view(
             }
         }
     }
-    let tracked = ctx.store.tracked(&instance);
+    let tracked = ctx.tracked(&instance);
     view.tracked = tracked.iter().filter(|live| !live.has_owner).count();
     view.stale = stale(plan::prune::candidates(&tracked, desired), memory);
     let known_before = known_before(app);
@@ -212,7 +212,7 @@ async fn compare(
     seen.subject.yields = fields;
     seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
     seen.health = health;
-    if let Some(other) = live.app.as_deref().filter(|owner| *owner != instance) {
+    if let Some(other) = live.app.as_deref().filter(|owner| !ctx.is_owner(instance, owner)) {
         seen.subject.state = State::Barred;
         seen.note = Some(Note::Shared(other.to_owned()));
         return seen;

@@ -1,4 +1,6 @@
 //! The loop while everything around it fails: it is killed, its server goes away, answers get lost.
 
+mod faults;
 mod kills;
 mod rig;
+mod server_gone;

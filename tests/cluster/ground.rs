@@ -108,18 +108,31 @@ impl Ground {
     ) -> impl Future<Output = Value> {
         let place = std::panic::Location::caller();
         async move {
-            let begin = Instant::now();
-            loop {
-                let app = self.app(name);
-                if wanted(&app) {
-                    return app;
-                }
-                if begin.elapsed() > LIMIT {
-                    let text = self.report(name, &app);
-                    panic!("waited {LIMIT:?} for {name} {what} in vain, at {place}\n{text}");
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+            match self.seen(name, what, wanted).await {
+                Ok(app) => app,
+                Err(report) => panic!("{report}\nat {place}"),
             }
+        }
+    }
+
+    /// The same, with a report instead of a panic when it does not become true.
+    pub(crate) async fn seen(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value, String> {
+        let begin = Instant::now();
+        loop {
+            let app = self.app(name);
+            if wanted(&app) {
+                return Ok(app);
+            }
+            if begin.elapsed() > LIMIT {
+                let report = self.report(name, &app);
+                return Err(format!("waited {LIMIT:?} for {name} {what} in vain\n{report}"));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
@@ -141,7 +154,13 @@ impl Ground {
             status.remove("history");
         }
         let events = self.events(name);
-        format!("status: {status:#}\nevents: {events:#?}\nlog:\n{tail}")
+        let events: Vec<String> = events
+            .iter()
+            .map(|event| {
+                format!("{} {} x{}: {}", event.kind, event.reason, event.count, event.message)
+            })
+            .collect();
+        format!("status: {status:#}\nevents:\n{}\nlog:\n{tail}", events.join("\n"))
     }
 
     /// The Events on an application.

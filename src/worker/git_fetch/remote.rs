@@ -73,6 +73,11 @@ impl<'a> Connection<'a> {
             _ => ssh::connect::Options::default(),
         };
         let scheme = url.scheme.clone();
+        let known = [Scheme::Https, Scheme::Http, Scheme::Ssh, Scheme::Git, Scheme::File];
+        if !known.contains(&scheme) {
+            let detail = format!("there is no way to speak {scheme}");
+            return Err(Failure::new(FailureKind::Url, detail));
+        }
         let options = Options { version: Protocol::V2, ssh, trace: false };
         let mut transport = connect(url, options).map_err(|cause| Failure::remote(&cause))?;
         if matches!(scheme, Scheme::Https | Scheme::Http) {
