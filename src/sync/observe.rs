@@ -234,8 +234,9 @@ async fn compare(
         Verdict::Doubt => ask(ctx, &mut seen, &live, memory).await,
     }
     // Without automation nothing will be applied, so whether a new commit means a difference has
-    // to be found out now.
-    if seen.subject.state == State::Changed && app.spec.automated().is_none() {
+    // to be found out now. And a target changes also when a field begins or ceases to yield.
+    let in_doubt = app.spec.automated().is_none() || !seen.subject.yields.is_empty();
+    if seen.subject.state == State::Changed && in_doubt {
         ask(ctx, &mut seen, &live, memory).await;
     }
     seen

@@ -13,4 +13,7 @@ mod bad_input;
 mod bed;
 mod chaos;
 mod deploy;
+mod drift;
 mod install;
+mod ownership;
+mod prune;
