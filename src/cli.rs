@@ -1,8 +1,11 @@
 //! The command line: one file per verb.
 //!
 //! Everything that a person reads is written here and nowhere else; the stages return values. Every
-//! verb answers yes or no ([`Answer`]) or fails ([`error::CommandError`]), and both decide the exit
+//! verb answers yes or no (`Answer`) or fails (`CommandError`), and both decide the exit
 //! code.
+
+// clap shows the documentation of flags as it is: backticks would be printed.
+#![allow(clippy::doc_markdown, reason = "help texts are no markdown")]
 
 mod app;
 mod completions;
@@ -135,7 +138,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
     match verb {
-        Verb::Controller(args) => controller::run(args),
+        Verb::Controller(args) => controller::run(args, ui),
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),
         Verb::Render(args) => render::run(args, ui),

@@ -1,7 +1,7 @@
-//! The settings of the controller: as typed ([`ControllerArgs`]) and as used ([`Settings`]).
+//! The settings of the controller: as typed (`ControllerArgs`) and as used (`Settings`).
 //!
 //! Flags and environment variables go in, one checked value comes out: nothing after
-//! [`ControllerArgs::settle`] has to know a default, and a setting that can't work is refused before
+//! `ControllerArgs::settle` has to know a default, and a setting that can't work is refused before
 //! anything starts.
 
 pub mod duration;
@@ -30,7 +30,7 @@ const PORT_DEFAULT: u16 = 8080;
 const POLL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Polling slower than this looks like a stuck controller.
-const POLL_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const POLL_INTERVAL_MAX: Duration = Duration::from_hours(24);
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +43,7 @@ pub enum LogFormat {
 
 /// The flags of `steadfast controller`, as typed.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no markdown")]
 pub struct ControllerArgs {
     /// Kubeconfig of the cluster that holds the Application resources
     ///
@@ -58,8 +59,8 @@ pub struct ControllerArgs {
 
     /// Address of the status API, the webhook receiver and the metrics
     ///
-    /// ":8080" means every IPv4 address of the machine, "[::]:8080" IPv6 as well. Default:
-    /// 0.0.0.0:8080 in a pod, 127.0.0.1:8080 elsewhere.
+    /// ":8080" means every IPv4 address of the machine; an IPv6 address stands in brackets.
+    /// Default: 0.0.0.0:8080 in a pod, 127.0.0.1:8080 elsewhere.
     #[arg(long, value_name = "ADDR", env = "STEADFAST_LISTEN", hide_env_values = true, value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
 

@@ -2,33 +2,33 @@
 //!
 //! The modules, in the order in which a commit travels through them; docs/ARCHITECTURE.md is the map.
 
-/// The Kubernetes resources that we read and write: Application and AppProject.
+// The Kubernetes resources that we read and write: Application and AppProject.
 pub mod api;
-/// Stage 4: executes a plan.
+// Stage 4: executes a plan.
 pub mod apply;
-/// One file per verb of the command line.
+// One file per verb of the command line.
 pub mod cli;
-/// The Kubernetes edge: client, discovery, live store.
+// The Kubernetes edge: client, discovery, live store.
 pub mod cluster;
-/// Settings as typed and settings as used.
+// Settings as typed and settings as used.
 pub mod config;
-/// Stage 5: how well an object is doing. Pure.
+// Stage 5: how well an object is doing. Pure.
 pub mod health;
-/// Words without I/O: object ids, field sets, kind order, tracking ids, trees of files.
+// Words without I/O: object ids, field sets, kind order, tracking ids, trees of files.
 pub mod object;
-/// Stage 3: what has to be done, as a value. Pure.
+// Stage 3: what has to be done, as a value. Pure.
 pub mod plan;
-/// Stage 2: files to objects.
+// Stage 2: files to objects.
 pub mod render;
-/// Stage 7: what people see: status, events, metrics.
+// Stage 7: what people see: status, events, metrics.
 pub mod report;
-/// The status API, the webhook receiver, authentication.
+// The status API, the webhook receiver, authentication.
 pub mod server;
-/// Stage 1: Git mirrors and snapshots.
+// Stage 1: Git mirrors and snapshots.
 pub mod source;
-/// The loop that joins the stages.
+// The loop that joins the stages.
 pub mod sync;
-/// The sandboxed child: the same binary, one job a process, limits set before it starts.
+// The sandboxed child: the same binary, one job a process, limits set before it starts.
 pub mod worker;
-/// YAML as Kubernetes reads it.
+// YAML as Kubernetes reads it.
 pub mod yaml;

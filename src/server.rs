@@ -1,11 +1,10 @@
 //! The status API: Argo CD's REST paths and JSON shapes, server-sent events, the webhook receiver,
 //! probes and metrics.
 //!
-//! In: requests. Out: what the [board](crate::report::board) and the [`Handle`] say, and changes to
+//! In: requests. Out: what the board and the controller's handle say, and changes to
 //! Application resources, made by patches in the name of a caller whom Kubernetes knows and allows.
 //! Nothing here reads a repository or touches a managed object, and nothing is answered that the
-//! [table of endpoints](endpoints) does not name: it decides who may, and the OpenAPI document is
-//! made from it.
+//! table in `endpoints` does not name: it decides who may, and the OpenAPI document is made from it.
 
 mod access;
 mod applications;

@@ -34,7 +34,7 @@ fn parts(board: &Arc<Board>, access: Access) -> Parts {
         std::future::pending::<Result<http::Response<axum::body::Body>, Infallible>>().await
     });
     Parts {
-        handle: Handle { board: Arc::clone(board) },
+        handle: Handle::of_board(Arc::clone(board)),
         client: kube::Client::new(nowhere, "argocd"),
         namespace: "argocd".into(),
         metrics: Arc::new(Metrics::new("1")),

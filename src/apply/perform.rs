@@ -100,15 +100,16 @@ impl Job<'_> {
         };
         let written = match self.step.action {
             Action::Prune => return self.prune().await,
-            Action::Create => Ok(()),
-            Action::Apply => self.release(body).await,
-            Action::Adopt => self.adopt(body).await,
-            Action::Replace => Ok(()),
-        };
-        let written = match written {
-            Ok(()) if self.step.action == Action::Replace => self.replace(body).await,
-            Ok(()) => self.apply(body).await,
-            Err(error) => Err(error),
+            Action::Create => self.apply(body).await,
+            Action::Apply => {
+                self.release(body).await?;
+                self.apply(body).await
+            }
+            Action::Adopt => {
+                self.adopt(body).await?;
+                self.apply(body).await
+            }
+            Action::Replace => self.replace(body).await,
         };
         let (object, changed) = match written {
             Err(error) if self.step.force && refuse::is_immutable(&error) => {

@@ -67,7 +67,7 @@ async fn run_while(
     let told: Mutex<HashMap<usize, usize>> = Mutex::default();
     let run = Run {
         cluster: &server.cluster(),
-        deadline: Instant::now() + Duration::from_secs(60),
+        deadline: Instant::now() + Duration::from_mins(1),
         permit,
         live: &|_| None,
         observer: &|index, _| *told.lock().unwrap().entry(index).or_default() += 1,
@@ -148,7 +148,7 @@ async fn an_apply_is_strict_and_forced_and_knows_whether_it_changed_anything() {
     for expected in [false, true] {
         let run = Run {
             cluster: &cluster,
-            deadline: Instant::now() + Duration::from_secs(60),
+            deadline: Instant::now() + Duration::from_mins(1),
             permit: &|| true,
             live: &|_| Some(Arc::clone(&known)),
             observer: &|_, _| {},

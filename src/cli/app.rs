@@ -104,11 +104,11 @@ pub(super) fn run(args: AppArgs, ui: &mut Ui) -> Result<Answer, CommandError> {
 fn summary(app: View<'_>, paint: Paint) -> String {
     let mut line = format!("{}: {}", paint.bold(&escape(app.name())), paint.status(app.sync()));
     if !app.revision().is_empty() {
-        line.push_str(&format!(" at {}", escape(short(app.revision()))));
+        line.extend([" at ", &escape(short(app.revision()))]);
     }
-    line.push_str(&format!(", {}", paint.status(&escape(app.health()))));
+    line.extend([", ", &paint.status(&escape(app.health()))]);
     if !app.health_message().is_empty() {
-        line.push_str(&format!(": {}", escape(app.health_message())));
+        line.extend([": ", &escape(app.health_message())]);
     }
     line
 }

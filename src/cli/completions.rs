@@ -17,7 +17,7 @@ enum Shell {
 ///
 /// bash: add to ~/.bashrc: source <(steadfast completions bash)
 ///
-/// zsh: steadfast completions zsh > "${fpath[1]}/_steadfast"
+/// zsh: steadfast completions zsh > ~/.zfunc/_steadfast (a directory in $fpath)
 ///
 /// fish: steadfast completions fish > ~/.config/fish/completions/steadfast.fish
 #[derive(Debug, Args)]

@@ -81,7 +81,10 @@ impl Client {
         }
         if let Some(file) = ca_file {
             let unreadable = |cause: anyhow::Error| {
-                CommandError::new(Kind::Config, cause.context(format!("--ca-file {file:?}")))
+                CommandError::new(
+                    Kind::Config,
+                    cause.context(format!("--ca-file {}", file.display())),
+                )
             };
             let pem = fs::read(&file).map_err(|cause| unreadable(cause.into()))?;
             let certificates =

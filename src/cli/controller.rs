@@ -5,13 +5,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use super::{Answer, error::CommandError};
-use crate::config::{ControllerArgs, LogFormat, Settings, Surroundings};
+use super::{
+    Answer,
+    error::{CommandError, Kind},
+    output::Ui,
+};
+use crate::{
+    cluster::ClusterError,
+    config::{ControllerArgs, LogFormat, Settings, Surroundings},
+};
 
 /// Runs the controller until a signal asks it to stop.
-pub(super) fn run(args: ControllerArgs) -> Result<Answer, CommandError> {
+pub(super) fn run(args: ControllerArgs, ui: &Ui) -> Result<Answer, CommandError> {
     let settings = args.settle(&Surroundings::observe())?;
-    start_log(&settings);
+    start_log(&settings, ui.colours_errors());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -39,16 +46,32 @@ pub(super) fn run(args: ControllerArgs) -> Result<Answer, CommandError> {
 
 /// The loop; ends soon after `stop` is cancelled.
 async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), CommandError> {
-    crate::sync::run(settings, stop).await.map_err(CommandError::internal)
+    crate::sync::run(settings, stop)
+        .await
+        .map_err(|error| CommandError::new(kind_of(&error), error))
+}
+
+/// Who has to do something about what ended the controller: found out by the errors that say it.
+fn kind_of(error: &anyhow::Error) -> Kind {
+    for cause in error.chain() {
+        if let Some(cause) = cause.downcast_ref::<ClusterError>() {
+            return cause.turn().into();
+        }
+        // An address that is taken, a directory that can't be written.
+        if cause.is::<std::io::Error>() {
+            return Kind::Config;
+        }
+    }
+    Kind::Internal
 }
 
 /// The log goes to standard error, so that standard output stays free for what verbs print.
-fn start_log(settings: &Settings) {
+fn start_log(settings: &Settings, colours: bool) {
     let filter = EnvFilter::new(&settings.log_filter);
     let layer = fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match settings.log_format {
-        LogFormat::Text => registry.with(layer.with_target(false)).init(),
+        LogFormat::Text => registry.with(layer.with_target(false).with_ansi(colours)).init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).init(),
     }
 }

@@ -151,7 +151,7 @@ pub(super) fn chain(error: &anyhow::Error) -> Vec<String> {
     while let Some(error) = next {
         let message = error.to_string();
         // Some libraries print their cause as well: saying it twice helps nobody.
-        if !messages.last().is_some_and(|outer| outer.ends_with(&message)) {
+        if !messages.last().is_some_and(|outer| outer.contains(&message)) {
             messages.push(message);
         }
         next = error.source();

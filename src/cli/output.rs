@@ -61,6 +61,11 @@ impl Ui {
         }
     }
 
+    /// Whether standard error is to have colours, for a log that paints itself.
+    pub(super) fn colours_errors(&self) -> bool {
+        self.err_paint.is_on()
+    }
+
     /// Columns of the terminal; 80 where there is none.
     pub(super) fn columns(&self) -> usize {
         self.size().map_or(COLUMNS_DEFAULT, |(columns, _)| columns)

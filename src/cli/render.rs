@@ -87,7 +87,7 @@ pub(super) fn run(args: RenderArgs, ui: &mut Ui) -> Result<Answer, CommandError>
     };
     match output {
         Format::Yaml => ui.yaml_documents(&objects)?,
-        Format::Json => ui.json(&list_of(objects))?,
+        Format::Json => ui.json(&list_of(&objects))?,
     }
     Ok(Answer::Yes)
 }

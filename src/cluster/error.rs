@@ -131,6 +131,9 @@ impl ClusterError {
 
     /// The whole chain in one line, for conditions and logs.
     pub fn chain(&self) -> String {
+        if let Self::Refused { what, status } = self {
+            return format!("{what}: {}", status.message);
+        }
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(next) = cause {

@@ -14,6 +14,8 @@ use crate::object::{GroupKind, GroupVersionKind, Turn, meta};
 
 /// How often a kind that is missing is looked for, when nothing else reads discovery.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Failures in a row before an interruption is told: some two seconds.
+const FAILURES_TOLD_MIN: u32 = 3;
 /// How often the same complaint is logged.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(5);
 
@@ -54,7 +56,7 @@ pub enum ResourceEvent {
     /// The server does not serve the kind; its resources were reported deleted. The stream goes on
     /// and continues when the kind appears.
     NotServed,
-    /// No contact, or no permission. The stream goes on.
+    /// No contact for some tries, or no permission. The stream goes on.
     Lost {
         /// Why, in words.
         message: String,
@@ -80,6 +82,8 @@ pub fn watch_resources(
         synced: false,
         missing: false,
         complained_at: None,
+        failures: 0,
+        lost: false,
     };
     stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await;
@@ -102,6 +106,10 @@ struct Follower {
     /// The kind was reported as not served.
     missing: bool,
     complained_at: Option<Instant>,
+    /// Tries in a row that came to nothing.
+    failures: u32,
+    /// The loss of contact was told.
+    lost: bool,
 }
 
 impl Follower {
@@ -148,7 +156,7 @@ impl Follower {
             }
             Err(error) => {
                 tokio::time::sleep(LOOK_EVERY / 10).await;
-                Some(lost(&error))
+                self.failed(&error)
             }
         }
     }
@@ -182,17 +190,20 @@ impl Follower {
                 self.synced = true;
             }
             Update::Progress(_) => {}
-            Update::Alive => return Some(ResourceEvent::Alive),
+            Update::Alive => {
+                self.failures = 0;
+                return std::mem::take(&mut self.lost).then_some(ResourceEvent::Alive);
+            }
             Update::Lost(error) if error.is_code(404) => {
                 // The kind may be gone: ask before anything is believed.
                 self.watch = None;
                 // Discovery may still list what is not served yet, or any more.
                 tokio::time::sleep(LOOK_EVERY / 10).await;
                 if let Err(error) = self.cluster.discovery().refresh(&self.cluster).await {
-                    return Some(lost(&error));
+                    return self.failed(&error);
                 }
             }
-            Update::Lost(error) => return Some(lost(&error)),
+            Update::Lost(error) => return self.failed(&error),
         }
         None
     }
@@ -207,6 +218,17 @@ impl Follower {
             metadata.remove("managedFields");
         }
         ResourceEvent::Applied(object)
+    }
+
+    /// An interruption is worth telling once it lasts, or when waiting can't help.
+    fn failed(&mut self, error: &ClusterError) -> Option<ResourceEvent> {
+        self.failures = self.failures.saturating_add(1);
+        let turn = error.turn();
+        if turn == Turn::Cluster && self.failures < FAILURES_TOLD_MIN {
+            return None;
+        }
+        self.lost = true;
+        Some(ResourceEvent::Lost { message: error.chain(), turn })
     }
 
     fn complain(&mut self) {
@@ -234,10 +256,6 @@ fn crd_name(kind: &GroupKind) -> String {
 
 fn key(object: &Value) -> (String, String) {
     (meta::namespace(object).to_owned(), meta::name(object).to_owned())
-}
-
-fn lost(error: &ClusterError) -> ResourceEvent {
-    ResourceEvent::Lost { message: error.chain(), turn: error.turn() }
 }
 
 #[cfg(test)]

@@ -171,7 +171,9 @@ impl Watch {
     }
 
     fn fail(&mut self, error: ClusterError) {
-        let asked = error.status().and_then(|status| status.details.as_ref());
+        tracing::debug!(path = self.path, error = error.chain(), "watch interrupted");
+        let status = error.status().filter(|status| !is_starting(status));
+        let asked = status.and_then(|status| status.details.as_ref());
         let asked = asked.map_or(0, |details| details.retry_after_seconds);
         let cap = if error.turn() == Turn::Cluster { RETRY_MAX } else { RETRY_DENIED_MAX };
         let own = delay(self.attempt, RETRY_FIRST, cap);
@@ -268,6 +270,7 @@ impl Watch {
             Ok(Err(error)) => return self.refused(what, error, listing),
             Ok(Ok(events)) => events.boxed(),
         };
+        tracing::debug!(path = self.path, version, listing, "watch opened");
         if listing {
             self.ready.push_back(Update::Begin);
         }
@@ -392,6 +395,12 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// True while the storage of a new CRD is set up. The server asks for a second, but takes some ten
+/// milliseconds, and a sync waits for this list.
+fn is_starting(status: &Status) -> bool {
+    status.message.contains("storage is (re)initializing")
 }
 
 /// True for the answers of servers that don't know or don't allow streaming lists.

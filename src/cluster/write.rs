@@ -243,3 +243,62 @@ fn event(note: &EventNote<'_>) -> Value {
         "count": 1,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::fake::Server;
+
+    fn note(message: &str) -> EventNote<'_> {
+        // A static kind keeps the note short.
+        static KIND: std::sync::LazyLock<GroupVersionKind> = std::sync::LazyLock::new(|| {
+            GroupVersionKind::parse("argoproj.io/v1alpha1", "Application")
+        });
+        EventNote {
+            gvk: &KIND,
+            namespace: "argocd",
+            name: "shop",
+            uid: "u",
+            warning: true,
+            reason: "SyncFailed",
+            message,
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn an_event_names_its_object_and_cuts_its_message_between_characters() {
+        let message = "ä".repeat(EVENT_MESSAGE_BYTES_MAX);
+        let event = event(&note(&message));
+        let written = event["message"].as_str().unwrap();
+        assert_eq!(written.len(), EVENT_MESSAGE_BYTES_MAX);
+        assert_eq!(event["involvedObject"]["apiVersion"], "argoproj.io/v1alpha1");
+        assert_eq!((&event["type"], &event["count"]), (&json!("Warning"), &json!(1)));
+        assert_eq!(event["lastTimestamp"], "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn only_served_versions_of_a_crd_are_waited_for() {
+        let crd = json!({"spec": {"group": "x.io", "names": {"kind": "W"}, "versions": [
+            {"name": "v1", "served": true}, {"name": "v0", "served": false}, {"name": "v2"}]}});
+        assert_eq!(served_by(&crd), [GroupVersionKind::parse("x.io/v1", "W")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn creating_what_exists_is_no_failure() {
+        let server = Server::default();
+        let path = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
+        server.refuse(Method::POST, path, 409, "AlreadyExists", "already exists");
+        let object = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "a", "namespace": "argocd"}});
+        assert!(server.cluster().create(&object, &|| true).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_without_permission_is_not_sent() {
+        let server = Server::default();
+        let error = server.cluster().create_event(&note("m"), &|| false).await.unwrap_err();
+        assert!(matches!(error, ClusterError::NotPermitted { .. }));
+        assert!(server.seen().is_empty());
+    }
+}

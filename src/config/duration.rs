@@ -25,8 +25,9 @@ pub fn text(duration: Duration) -> String {
             millis => format!("{millis}ms"),
         };
     }
-    let parts = [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
-    parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect()
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let parts = parts.iter().filter(|(number, _)| *number > 0);
+    parts.flat_map(|(number, unit)| [number.to_string(), (*unit).to_owned()]).collect()
 }
 
 #[cfg(test)]

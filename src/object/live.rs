@@ -36,6 +36,10 @@ pub struct LiveObject {
 
 impl LiveObject {
     /// The object as a JSON tree, without `managedFields`.
+    ///
+    /// # Panics
+    ///
+    /// When `body` is not JSON; whoever fills it writes it from a tree.
     pub fn value(&self) -> Value {
         serde_json::from_str(&self.body).expect("the body was written by serde_json")
     }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Action, Plan, Step, Target, desired::WAVE_ANNOTATION, options};
 use crate::{
     api::HealthCode,
-    object::{GroupKind, LiveObject, ObjectId, meta, order},
+    object::{FieldPath, GroupKind, LiveObject, ObjectId, meta, order},
 };
 
 /// How one target stands.
@@ -34,6 +34,8 @@ pub struct Subject {
     pub state: State,
     /// Health of the live object; `None` when its kind has no check or it is not there.
     pub health: Option<HealthCode>,
+    /// Fields that are left to other writers.
+    pub yields: Vec<FieldPath>,
 }
 
 /// Which of the subjects take part.
@@ -62,6 +64,7 @@ pub enum PruneOrder {
 
 /// How the changes are made.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches that people set one by one")]
 pub struct Mode<'a> {
     /// Who takes part.
     pub extent: Extent<'a>,
@@ -216,7 +219,11 @@ fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) 
         uid: String::new(),
         tier: tier(&id.group_kind()),
         needs,
-        yields: Vec::new(),
+        // Once we own a field it is applied with the value it has; adoption must not take it.
+        yields: match action {
+            Action::Adopt => subject.yields.clone(),
+            _ => Vec::new(),
+        },
         force: mode.force || options::has(value, "Force", "true"),
         validate: mode.validate && !options::has(value, "Validate", "false"),
         propagation: mode.propagation,

@@ -54,12 +54,14 @@ pub fn answer(question: Question) -> Answer {
     if !automated {
         return Answer::Report;
     }
-    match (synced_before, changed || prunable, drifted) {
-        (false, true, _) => Answer::Sync,
-        (false, false, true) | (true, false, true) if self_heal => Answer::Heal,
-        (true, true, _) if self_heal => Answer::Sync,
-        // Drift of a revision that was never synced by us: after an upgrade, or a lost status.
-        (false, false, true) => Answer::Sync,
+    match (synced_before, changed || prunable) {
+        // A new revision is synced as a whole, drift and all.
+        (false, true) => Answer::Sync,
+        (true, true) if self_heal => Answer::Sync,
+        (_, false) if drifted && self_heal => Answer::Heal,
+        // Drift of a revision that was never synced by us: after a move from another tool, or when
+        // the status was lost.
+        (false, false) if drifted => Answer::Sync,
         _ => Answer::Report,
     }
 }

@@ -43,7 +43,7 @@ impl Bench {
         let (secret, webhook_secret) = watch::channel(WebhookSecret::default());
         let stop = CancellationToken::new();
         let parts = Parts {
-            handle: Handle { board: Arc::clone(&board) },
+            handle: Handle::of_board(Arc::clone(&board)),
             client: fake::client(&fake),
             namespace: "argocd".into(),
             metrics: Arc::clone(&metrics),

@@ -33,6 +33,9 @@ const INTEREST_MAX: Duration = Duration::from_secs(15 * 60);
 /// Targets that one mirror follows at most; the least recently asked go first.
 const TARGETS_MAX: usize = 10_000;
 
+/// How long a poll waits for others who want to be part of it: one event wakes many.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// One poll, shared by all who wait for it. It runs as long as one of them does.
 type Poll = BoxFuture<'static, ()>;
 
@@ -208,8 +211,7 @@ impl Mirror {
     }
 
     async fn poll(self: Arc<Self>, shared: &mirrors::Shared) {
-        // Whoever is ready to ask at this moment gets the chance to be part of it.
-        tokio::task::yield_now().await;
+        tokio::time::sleep(GATHER).await;
         let permit = shared.polls.acquire().await;
         debug_assert!(permit.is_ok(), "the semaphore is never closed");
         let (started, wanted) = {

@@ -38,7 +38,7 @@ pub fn covers(prefix: &str, url: &str) -> bool {
     let Some(rest) = url.strip_prefix(&prefix) else { return false };
     let address = prefix.split_once("://").map_or(prefix.as_str(), |(_, address)| address);
     let whole_host = address.contains('/') || rest.is_empty() || rest.starts_with(['/', ':']);
-    !address.is_empty() && whole_host
+    !address.is_empty() && !prefix.ends_with(':') && whole_host
 }
 
 /// The name of the server, without user and port, in lower case; `None` for local repositories.

@@ -81,8 +81,8 @@ pub(crate) async fn operate(pass: &mut Pass<'_>, work: &mut Work) {
         if decision.plan.steps.is_empty() {
             return settle(pass, work, &sync, decision);
         }
-        if announces_kinds(&decision.plan) {
-            pass.publish(Some(work), false).await;
+        if announces_kinds(&decision.plan) && !pass.publish(Some(work), false).await {
+            return;
         }
         let outcome = execute(pass, &decision.plan).await;
         if let Some(state) = &mut pass.operation {

@@ -210,7 +210,7 @@ impl Handle {
 
     /// Marks every application that reads this repository dirty and polls the mirror at once;
     /// returns their names. `reference` is the full ref that moved, when it is known.
-    pub async fn repository_pushed(&self, url: &str, _reference: Option<&str>) -> Vec<String> {
+    pub fn repository_pushed(&self, url: &str, _reference: Option<&str>) -> Vec<String> {
         self.loop_.as_ref().map(|(ctx, _)| ctx.sources.pushed(url)).unwrap_or_default()
     }
 

@@ -100,26 +100,18 @@ pub(crate) async fn view(
 ) -> View {
     let instance = ctx.instance(app);
     let mut view = View { complete: true, ..View::default() };
-    let arriving: HashSet<GroupKind> = desired
-        .targets
-        .iter()
-        .filter(|target| target.awaits.is_some())
-        .map(|target| target.id.group_kind())
-        .collect();
-    for (kind, state) in ctx.store.readiness(kinds) {
+    for (_, state) in ctx.store.readiness(kinds) {
         match state {
-            WatchState::Complete => {}
+            // A kind that nobody serves has no objects.
+            WatchState::Complete | WatchState::NotServed => {}
             WatchState::Listing => view.complete = false,
-            // A kind that nobody serves has no objects; one that arrives with this sync will.
-            WatchState::NotServed if arriving.contains(&kind) => {}
-            WatchState::NotServed => {}
             WatchState::Failed { message, .. } => {
                 view.complete = false;
                 view.problems.push(message);
             }
         }
     }
-    let tracked = ctx.store.tracked(&instance);
+    let tracked = ctx.tracked(&instance);
     view.tracked = tracked.iter().filter(|live| !live.has_owner).count();
     view.stale = stale(plan::prune::candidates(&tracked, desired), memory);
     let known_before = known_before(app);
@@ -196,7 +188,7 @@ async fn see(
 }
 
 fn seen(target: Target, state: State, live: Option<Arc<LiveObject>>) -> Seen {
-    let subject = Subject { target, state, health: None };
+    let subject = Subject { target, state, health: None, yields: Vec::new() };
     Seen { subject, live, health: None, drifts: Vec::new(), deleted: false, note: None }
 }
 
@@ -217,9 +209,10 @@ async fn compare(
     };
     let health = assess(ctx, &live);
     let mut seen = seen(target, State::Clean, Some(Arc::clone(&live)));
+    seen.subject.yields = fields;
     seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
     seen.health = health;
-    if let Some(other) = live.app.as_deref().filter(|owner| *owner != instance) {
+    if let Some(other) = live.app.as_deref().filter(|owner| !ctx.is_owner(instance, owner)) {
         seen.subject.state = State::Barred;
         seen.note = Some(Note::Shared(other.to_owned()));
         return seen;

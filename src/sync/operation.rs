@@ -46,7 +46,7 @@ pub(crate) enum Standing {
     /// Nothing is asked for.
     Idle,
     /// A new request.
-    Requested(Operation),
+    Requested(Box<Operation>),
     /// An operation goes on. For a request, `operation` is still on the resource.
     Running(Box<OperationState>),
     /// Somebody asked to end the running operation.
@@ -63,7 +63,7 @@ pub(crate) fn standing(app: &Application) -> Standing {
         (Some(state), _) if state.phase == OperationPhase::Running => {
             Standing::Running(Box::new(state.clone()))
         }
-        (_, Some(operation)) => Standing::Requested(operation.clone()),
+        (_, Some(operation)) => Standing::Requested(Box::new(operation.clone())),
         (_, None) => Standing::Idle,
     }
 }
@@ -192,6 +192,15 @@ fn result_of(step: &crate::plan::Step, came: &StepResult) -> ResourceResult {
         hook_phase: None,
         sync_phase: Some(SyncPhase::Sync),
         images: Vec::new(),
+    }
+}
+
+/// The commits that a sync is pinned to, one for each source; empty when it is not pinned.
+pub(crate) fn pinned(sync: &SyncOperation) -> Vec<String> {
+    match sync.revisions.as_slice() {
+        [] if sync.revision.is_empty() => Vec::new(),
+        [] => vec![sync.revision.clone()],
+        many => many.to_vec(),
     }
 }
 

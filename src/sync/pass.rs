@@ -18,11 +18,11 @@ use super::{
     delete,
     entry::{Entry, REFRESH},
     heal,
-    memory::Memory,
+    memory::{Memory, Wanted},
     observe::{self, Note, View},
     operation::{self, Resolved, Standing},
     read::{self, Stopped, condition},
-    status::{self, Findings},
+    status,
 };
 use crate::{
     api::{
@@ -32,7 +32,7 @@ use crate::{
     object::{GroupKind, Turn},
     plan::{Desired, gate, prune},
     report::{
-        events::{EventReason, EventType, Occurrence, Subject},
+        events::{EventReason, EventType},
         metrics::{AppLabels, Stage},
         status as shape,
     },
@@ -60,14 +60,14 @@ pub(crate) struct Pass<'a> {
     pub(crate) operation: Option<OperationState>,
     pub(crate) deployed: Option<RevisionHistory>,
     pub(crate) next: Option<Duration>,
-    refreshed: bool,
+    pub(crate) refreshed: bool,
 }
 
 /// What a pass works on.
 pub(crate) struct Work {
     pub(crate) project: Arc<AppProject>,
     pub(crate) resolved: Resolved,
-    pub(crate) desired: Desired,
+    pub(crate) desired: Arc<Desired>,
     pub(crate) kinds: BTreeSet<GroupKind>,
     pub(crate) view: View,
 }
@@ -161,6 +161,8 @@ impl Pass<'_> {
     async fn refresh(&mut self) {
         let Some(kind) = annotation(&self.app, REFRESH).map(str::to_owned) else { return };
         self.refreshed = true;
+        let text = format!("a {kind} refresh was asked for");
+        self.tell(EventType::Normal, EventReason::StatusRefreshed, text);
         if kind == "hard" {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
@@ -198,8 +200,7 @@ impl Pass<'_> {
     ) -> Result<Option<Work>, Stopped> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
-        let rendered = read::render(ctx, &app, &resolved).await?;
-        let desired = read::desire(ctx, &app, &rendered).await;
+        let desired = self.desire(&resolved).await?;
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
         let mut kinds = observe::kinds(&app, &desired);
@@ -212,6 +213,29 @@ impl Pass<'_> {
         let view = observe::view(ctx, &app, &project, &desired, &kinds, self.memory).await;
         ctx.metrics.stage_finished(Stage::Observe, started.elapsed());
         Ok(Some(Work { project, resolved, desired, kinds, view }))
+    }
+
+    /// What Git wants at `resolved`. While neither commit nor kinds change, the last answer holds
+    /// and no file is read.
+    async fn desire(&mut self, resolved: &Resolved) -> Result<Arc<Desired>, Stopped> {
+        let kinds = self.ctx.cluster.kinds();
+        if let Some(known) = &self.memory.desired
+            && known.resolved == *resolved
+            && known.destination == self.app.spec.destination
+            && Arc::ptr_eq(&known.kinds, &kinds)
+        {
+            return Ok(Arc::clone(&known.desired));
+        }
+        let rendered = read::render(self.ctx, &self.app, resolved).await?;
+        let desired = Arc::new(read::desire(self.ctx, &self.app, &rendered).await);
+        // A kind that is missing may be there the next time; only what is complete is kept.
+        self.memory.desired = desired.complete.then(|| Wanted {
+            resolved: resolved.clone(),
+            destination: self.app.spec.destination.clone(),
+            kinds: self.ctx.cluster.kinds(),
+            desired: Arc::clone(&desired),
+        });
+        Ok(desired)
     }
 
     /// True when this revision and source were in sync before: what differs now is drift.
@@ -237,17 +261,17 @@ impl Pass<'_> {
                 let by = if by.is_empty() { "somebody" } else { by };
                 let text = format!("{by} started a sync");
                 self.tell(EventType::Normal, EventReason::OperationStarted, text);
-                self.operation = Some(operation::start(requested, self.now));
+                self.operation = Some(operation::start(*requested, self.now));
                 self.focus(spec).await
             }
             Standing::Running(state) => {
                 let automated = state.operation.initiated_by.automated;
-                let sync = state.operation.sync.as_ref();
-                let pinned = sync.map(|sync| sync.revision.clone()).unwrap_or_default();
+                let pinned = state.operation.sync.as_ref().map(operation::pinned);
+                let pinned = pinned.unwrap_or_default();
                 self.operation = Some(*state);
-                if automated && !pinned.is_empty() && pinned != spec.revision() {
+                if automated && !pinned.is_empty() && pinned != spec.revisions {
                     // A newer commit replaces the one that is being synced, at once.
-                    let text = format!("superseded by revision {}", spec.revision());
+                    let text = format!("superseded by revision {}", spec.revisions.join(", "));
                     self.end(OperationPhase::Failed, text);
                     return None;
                 }
@@ -283,8 +307,8 @@ impl Pass<'_> {
         self.conditions.extend(read::conditions(&work.desired.findings));
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
             act::operate(self, &mut work).await;
-        } else if let Some(answer) = self.answer(&work) {
-            match answer {
+        } else {
+            match self.answer(&work) {
                 gate::Answer::Sync => act::begin_automated(self, &mut work).await,
                 gate::Answer::Heal => heal::heal(self, &mut work).await,
                 gate::Answer::Report => heal::report(self, &work),
@@ -311,8 +335,8 @@ impl Pass<'_> {
         self.compare(Arc::clone(&work.project), spec).await.ok()?
     }
 
-    /// What an automated application does now; `None` when it has to wait after a failure.
-    fn answer(&mut self, work: &Work) -> Option<gate::Answer> {
+    /// What an automated application does now.
+    fn answer(&mut self, work: &Work) -> gate::Answer {
         use crate::plan::decide::State;
         let policy = self.app.spec.automated().cloned();
         let seen = &work.view.seen;
@@ -334,13 +358,13 @@ impl Pass<'_> {
             && let Some(wait) = self.retry_wait(work)
         {
             self.look_again(wait);
-            return Some(if question.drifted && question.self_heal {
+            return if question.drifted && question.self_heal {
                 gate::Answer::Heal
             } else {
                 gate::Answer::Report
-            });
+            };
         }
-        Some(answer)
+        answer
     }
 
     /// How long an automated sync of a revision that failed has to wait.
@@ -448,7 +472,7 @@ impl Pass<'_> {
         let invalid = stopped.condition.kind == ConditionType::InvalidSpecError.as_str();
         self.memory.turn = Some(stopped.turn);
         if let Standing::Requested(requested) = operation::standing(&self.app) {
-            self.operation = Some(operation::start(requested, self.now));
+            self.operation = Some(operation::start(*requested, self.now));
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
             self.end(OperationPhase::Error, stopped.condition.message.clone());
@@ -475,97 +499,6 @@ impl Pass<'_> {
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
         self.tell(kind, EventReason::OperationCompleted, format!("sync {phase}: {message}"));
     }
-
-    /// Leaves a Kubernetes Event on the application.
-    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: String) {
-        let metadata = &self.app.metadata;
-        let subject = Subject {
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            name: metadata.name.clone().unwrap_or_default(),
-            uid: metadata.uid.clone().unwrap_or_default(),
-        };
-        self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
-    }
-
-    /// Writes the status when it differs from what the resource says.
-    pub(crate) async fn publish(&mut self, work: Option<&Work>, invalid: bool) {
-        let started = Instant::now();
-        let found = Findings {
-            view: work.map(|work| &work.view),
-            resolved: work.map(|work| &work.resolved),
-            conditions: self.conditions.clone(),
-            operation: self.operation.as_ref(),
-            deployed: self.deployed.take(),
-            invalid,
-        };
-        let new = status::build(&self.app, found, clock::now());
-        let old = serde_json::to_value(&self.app.status).unwrap_or_default();
-        let mut patch = json!({});
-        if let Some(status) = shape::merge_patch(&old, &new) {
-            patch["status"] = status;
-        }
-        if self.refreshed {
-            patch["metadata"] = json!({"annotations": {REFRESH: null}});
-        }
-        let done = self.operation.as_ref().filter(|state| state.phase.is_complete());
-        if done.is_some_and(|state| self.app.operation.as_ref() == Some(&state.operation)) {
-            patch["operation"] = Value::Null;
-        }
-        if patch.as_object().is_some_and(serde_json::Map::is_empty) {
-            return;
-        }
-        self.announce(&old, &new);
-        self.write(&patch).await;
-        self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
-    }
-
-    /// Sends the patch and takes over the answer.
-    async fn write(&mut self, patch: &Value) {
-        if self.ctx.stop.is_cancelled() {
-            return;
-        }
-        match self.ctx.patch_application(&self.entry.name, patch).await {
-            Ok(answer) => {
-                if let Ok(app) = Application::parse(answer.clone()) {
-                    self.app = Arc::new(app);
-                }
-                self.refreshed = false;
-                self.ctx.publish(&self.entry.name, &answer);
-                self.entry.update(answer);
-            }
-            Err(cause) => {
-                tracing::warn!(app = self.entry.name, %cause, "the status was not written");
-                self.look_again(STATUS_RETRY);
-            }
-        }
-    }
-
-    /// Kubernetes Events for conditions that appeared or went, and for a change of status.
-    fn announce(&self, old: &Value, new: &Value) {
-        let conditions = |status: &Value| -> Vec<(String, String)> {
-            let list = status.get("conditions").and_then(Value::as_array);
-            let text = |c: &Value, key: &str| c[key].as_str().unwrap_or_default().to_owned();
-            list.into_iter().flatten().map(|c| (text(c, "type"), text(c, "message"))).collect()
-        };
-        let (before, after) = (conditions(old), conditions(new));
-        for (kind, message) in after.iter().filter(|held| !before.contains(held)) {
-            let text = format!("{kind}: {message}");
-            self.tell(EventType::Warning, EventReason::ConditionRaised, text);
-        }
-        for (kind, _) in before.iter().filter(|held| !after.iter().any(|a| a.0 == held.0)) {
-            self.tell(EventType::Normal, EventReason::ConditionCleared, format!("{kind} is over"));
-        }
-        let word = |status: &Value, pointer: &str| {
-            status.pointer(pointer).and_then(Value::as_str).unwrap_or("Unknown").to_owned()
-        };
-        for (what, pointer) in [("sync", "/sync/status"), ("health", "/health/status")] {
-            let (was, is) = (word(old, pointer), word(new, pointer));
-            if was != is {
-                let text = format!("Updated {what} status: {was} -> {is}");
-                self.tell(EventType::Normal, EventReason::ResourceUpdated, text);
-            }
-        }
-    }
 }
 
 fn annotation<'a>(app: &'a Application, key: &str) -> Option<&'a str> {
@@ -576,8 +509,6 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
-/// Pause before a status that could not be written is tried again.
-const STATUS_RETRY: Duration = Duration::from_secs(2);
 /// An automated sync that somebody ended does not start again by itself for this long.
 const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 /// The message of an operation that somebody ended.

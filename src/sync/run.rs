@@ -24,7 +24,7 @@ use crate::{
     cluster::{self, Cluster, ResourceEvent, ResourceQuery, Store, watch_resources},
     config::Settings,
     health::Child,
-    object::{GroupVersionKind, meta},
+    object::{GroupVersionKind, meta, tracking},
     render::RenderCache,
     report::{board::Board, events::EventSink, metrics::Metrics},
     server::{self, Access},
@@ -120,7 +120,9 @@ fn assemble(
         Arc::clone(&wake),
         settings.poll_interval,
     );
-    let store = Store::new(cluster.clone(), Child::reduce, move |app: &str| wake(app));
+    let ours = tracking::owner_key(&settings.namespace, "");
+    let changed = move |owner: &str| wake(owner.strip_prefix(&ours).unwrap_or(owner));
+    let store = Store::new(cluster.clone(), Child::reduce, changed);
     let ctx = Context {
         cluster,
         store,

@@ -1,4 +1,4 @@
-//! Follows the Secrets and ConfigMaps of Argo CD that say how repositories are reached and how
+//! Follows the Secrets and `ConfigMap`s of Argo CD that say how repositories are reached and how
 //! webhooks are signed.
 
 use std::{collections::BTreeMap, sync::Arc};

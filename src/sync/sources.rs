@@ -148,7 +148,9 @@ impl Sources {
             }
             same
         });
-        stale.iter().for_each(|app| (self.wake)(app));
+        for app in &stale {
+            (self.wake)(app);
+        }
     }
 
     fn access(&self, place: &Place) -> Result<RepoAccess, CredentialError> {
@@ -274,7 +276,9 @@ impl Sources {
             self.metrics.git_request(url, GitRequest::LsRemote, started.elapsed(), !failed);
             failures = if failed { failures.saturating_add(1) } else { 0 };
             repository.polls.send_modify(|polls| polls.ended += 1);
-            moved.iter().for_each(|app| (self.wake)(app));
+            for app in &moved {
+                (self.wake)(app);
+            }
             let pause = pause(self.interval, failures, url);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

@@ -235,6 +235,10 @@ impl<'a> Poll<'a> {
 
     fn receive(&mut self, wants: Vec<ObjectId>, history: History) -> Result<(), Failure> {
         receive::receive(&mut self.remote, &self.mirror, wants.clone(), history)?;
+        if !self.mirror.missing(&wants).is_empty() {
+            let detail = "commits that were just fetched cannot be read";
+            return Err(Failure::new(FailureKind::Damaged, detail));
+        }
         self.mirror.keep(&wants)?;
         self.fetched += wants.len();
         Ok(())

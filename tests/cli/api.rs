@@ -62,7 +62,7 @@ fn one_application_is_described_with_its_drift() {
         "at": "2026-11-21T11:30:00Z", "corrected": false,
     }]});
     let state =
-        operating(web(10, "OutOfSync", "Healthy"), "Failed", "one object was refused", json!([]));
+        operating(web(10, "OutOfSync", "Healthy"), "Failed", "one object was refused", &json!([]));
     let script = Script {
         states: vec![state],
         answers: HashMap::from([("/api/v1/applications/web/drift", drift)]),
@@ -204,6 +204,7 @@ fn nothing_is_deleted_unless_somebody_said_yes() {
 
     let run = ask(&fake, &["app", "delete", "web", "--no-cascade", "--yes", "--wait"]);
     expect![[r#"
+        web: deleting, objects left: 1
         web: deleted
         --- exit code 0
     "#]]
@@ -232,7 +233,7 @@ fn every_failure_says_what_to_do() {
         ("diff", vec!["diff", "web", "--server", &closed]),
     ] {
         let text = run(&args).transcript().replace(&port.to_string(), "PORT");
-        transcripts.push_str(&format!("# {what}\n{}\n", text.replace(&fake.url, "URL")));
+        transcripts.extend(["# ", what, "\n", &text.replace(&fake.url, "URL"), "\n"]);
     }
     expect![[r##"
         # nobody listens

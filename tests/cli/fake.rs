@@ -297,7 +297,7 @@ pub(crate) fn web(version: u32, sync: &str, health: &str) -> Value {
 }
 
 /// The same while or after an operation.
-pub(crate) fn operating(mut app: Value, phase: &str, message: &str, results: Value) -> Value {
+pub(crate) fn operating(mut app: Value, phase: &str, message: &str, results: &Value) -> Value {
     let finished = !matches!(phase, "Running" | "Terminating");
     if !finished {
         app["operation"] = json!({"sync": {}});

@@ -23,24 +23,24 @@ fn good() -> Vec<Value> {
         [applied[0].clone(), result("Deployment", "Synced", "deployment.apps/web configured")];
     vec![
         web(10, "OutOfSync", "Healthy"),
-        operating(web(11, "OutOfSync", "Healthy"), "Running", "applying", json!(applied)),
+        operating(web(11, "OutOfSync", "Healthy"), "Running", "applying", &json!(applied)),
         operating(
             web(12, "OutOfSync", "Progressing"),
             "Running",
             "waiting for apps/Deployment/web",
-            json!(both),
+            &json!(both),
         ),
         operating(
             web(13, "Synced", "Progressing"),
             "Succeeded",
             "successfully synced (all tasks run)",
-            json!(both),
+            &json!(both),
         ),
         operating(
             web(14, "Synced", "Healthy"),
             "Succeeded",
             "successfully synced (all tasks run)",
-            json!(both),
+            &json!(both),
         ),
     ]
 }
@@ -121,7 +121,7 @@ fn a_failed_sync_ends_with_1_and_says_why() {
             web(11, "OutOfSync", "Healthy"),
             "Failed",
             "one or more objects failed to apply",
-            results,
+            &results,
         ),
     ];
     let fake = Fake::start(Script { states, ..Script::default() });
@@ -159,7 +159,7 @@ fn without_a_stream_it_looks_again_and_again() {
 fn a_sync_that_takes_too_long_is_left_alone() {
     let states = vec![
         web(10, "OutOfSync", "Healthy"),
-        operating(web(11, "OutOfSync", "Healthy"), "Running", "waiting", json!([])),
+        operating(web(11, "OutOfSync", "Healthy"), "Running", "waiting", &json!([])),
     ];
     let fake = Fake::start(Script { states, ..Script::default() });
     let run = ask(&fake, &["app", "sync", "web", "--timeout", "500ms"]);
@@ -214,7 +214,7 @@ fn a_wait_says_what_it_waits_for() {
 
 #[test]
 fn a_wait_ends_with_1_when_it_is_in_vain() {
-    let failed = operating(web(10, "OutOfSync", "Healthy"), "Failed", "refused", json!([]));
+    let failed = operating(web(10, "OutOfSync", "Healthy"), "Failed", "refused", &json!([]));
     let fake = Fake::start(Script { states: vec![failed], ..Script::default() });
     expect![[r#"
         web: operation Failed: refused

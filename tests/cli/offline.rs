@@ -204,7 +204,7 @@ fn colours_come_when_asked_for_only() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     // More than a pipe holds, so that the program is still writing when its reader is gone.
-    let values: String = (0..20_000).map(|n| format!("  key{n}: value\n")).collect();
+    let values = (0..20_000).map(|n| format!("  key{n}: value")).collect::<Vec<_>>().join("\n");
     let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: big}}\ndata:\n{values}");
     let directory = directory(&[("big.yaml", &text)]);
     let mut program = command(&["render", directory.path().to_str().unwrap()]);
@@ -214,6 +214,16 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn a_controller_without_a_cluster_says_so_and_ends_with_2() {
+    let run = run(&["controller", "--listen", "127.0.0.1:0", "--log-format", "text"]);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert!(lines[0].contains("INFO steadfast controller starts version="), "{}", run.err);
+    assert!(lines[0].ends_with("data_dir=/nonexistent/.cache/steadfast"), "{}", run.err);
+    assert_eq!(lines[1], "error: cannot reach the cluster");
 }
 
 #[test]

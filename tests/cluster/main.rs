@@ -6,5 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod common;
+mod ground;
+
+mod bad_input;
 mod bed;
 mod chaos;
+mod deploy;
+mod install;

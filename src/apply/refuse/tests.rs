@@ -24,6 +24,7 @@ fn step(kind: &str, body: Value) -> Step {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tables read better without `&`")]
 fn answer(code: u16, reason: &str, message: &str, details: Value) -> ClusterError {
     let status = crate::cluster::fake::status(code, reason, message, &details);
     ClusterError::Refused {
@@ -38,6 +39,7 @@ fn cause(reason: &str, field: &str, message: &str) -> Value {
 
 /// The answers are those of kube-apiserver 1.36, word by word.
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one table")]
 fn each_answer_names_who_has_to_act() {
     let table = [
         (
@@ -230,7 +232,7 @@ fn a_dry_run_create_proves_validity_by_what_it_stumbles_over() {
 #[test]
 fn values_of_secrets_are_not_repeated() {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    let body = json!({"stringData": {"token": "hunter22", "pin": 123456},
+    let body = json!({"stringData": {"token": "hunter22", "pin": 123_456},
         "data": {"key": STANDARD.encode("say \"friend\"")}});
     let message = "rejected hunter22 and say \\\"friend\\\" and say \"friend\" and \
         aHVudGVyMjI= and &value.valueUnstructured{Value:123456}";

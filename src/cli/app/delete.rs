@@ -27,6 +27,7 @@ enum Propagation {
 /// With --cascade (the default) the objects in the cluster are deleted as well; with --no-cascade
 /// they stay and nobody manages them any more.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a flag of its own")]
 pub(super) struct DeleteArgs {
     /// Name of the application
     #[arg(value_name = "APP")]

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Time for which a status API that answered before may be away, for example while the controller
 /// is being replaced.
-const AWAY_MAX: Duration = Duration::from_secs(60);
+const AWAY_MAX: Duration = Duration::from_mins(1);
 
 /// The states of one application from now on.
 pub(super) struct Follow<'a> {

@@ -101,23 +101,24 @@ fn describe(app: View<'_>, drifts: &[Value], width: Option<usize>, paint: Paint)
     for image in view::list(app.0, "/status/summary/images") {
         field("Image", escape(image.as_str().unwrap_or_default()));
     }
-    let mut out: String = lines.iter().map(|line| format!("{}\n", line.trim_end())).collect();
+    let mut out: String = lines.iter().flat_map(|line| [line.trim_end(), "\n"]).collect();
 
     for condition in app.conditions() {
         let kind = text(condition, "/type");
         let name = if kind.ends_with("Warning") { paint.yellow(kind) } else { paint.red(kind) };
-        out.push_str(&format!("\n{}: {}\n", name, escape(text(condition, "/message"))));
-        out.push_str(&paint.dim(&format!("  since {}\n", text(condition, "/lastTransitionTime"))));
+        let since = format!("  since {}", escape(text(condition, "/lastTransitionTime")));
+        let message = escape(text(condition, "/message"));
+        out.extend(["\n", &name, ": ", &message, "\n", &paint.dim(&since), "\n"]);
     }
     if !app.resources().is_empty() {
         out.push('\n');
         out.push_str(&resource_table(app.resources(), width.is_none(), width, paint));
     }
     if !drifts.is_empty() {
-        out.push_str(&format!("\n{}\n", paint.bold("DRIFT")));
+        out.extend(["\n", &paint.bold("DRIFT"), "\n"]);
         let skipped = drifts.len().saturating_sub(DRIFTS_SHOWN_MAX);
         if skipped > 0 {
-            out.push_str(&format!("  … {skipped} earlier ones\n"));
+            out.extend(["  … ", &skipped.to_string(), " earlier ones\n"]);
         }
         for drift in &drifts[skipped..] {
             out.push_str(&drift_lines(drift, paint));
@@ -131,7 +132,7 @@ fn source_line(source: &Value) -> String {
     let target = or(text(source, "/targetRevision"), "HEAD");
     let mut line = text(source, "/repoURL").to_owned();
     if !path.is_empty() {
-        line.push_str(&format!("  path {path}"));
+        line.extend(["  path ", path]);
     }
     escape(&format!("{line}  at {target}"))
 }
@@ -139,13 +140,13 @@ fn source_line(source: &Value) -> String {
 fn operation_line(operation: view::Operation<'_>) -> String {
     let mut line = format!("started {}", operation.started_at());
     if !operation.finished_at().is_empty() {
-        line.push_str(&format!(", finished {}", operation.finished_at()));
+        line.extend([", finished ", operation.finished_at()]);
     }
     if !operation.revision().is_empty() {
-        line.push_str(&format!(", revision {}", short(operation.revision())));
+        line.extend([", revision ", short(operation.revision())]);
     }
     if operation.retries() > 0 {
-        line.push_str(&format!(", retries {}", operation.retries()));
+        line.extend([", retries ", &operation.retries().to_string()]);
     }
     escape(&line)
 }
@@ -202,7 +203,7 @@ mod tests {
             "old": 4, "new": 1, "manager": "kubectl-edit", "at": "2026-11-21T10:01:00Z", "corrected": true,
         })];
         let text = describe(View(&app), &drifts, Some(80), Paint::new(false));
-        expect![[r#"
+        expect![[r"
             Name:        web
             Project:     default
             Source:      https://git.example.com/shop  path web  at HEAD
@@ -223,7 +224,7 @@ mod tests {
             DRIFT
               2026-11-21T10:01:00Z  Deployment.apps shop/web  by kubectl-edit, put back
                 .spec.replicas: 4 -> 1
-        "#]]
+        "]]
         .assert_eq(&text);
     }
 }

@@ -92,7 +92,7 @@ fn row(app: View<'_>) -> Vec<String> {
 
 fn wide_row(app: View<'_>) -> Vec<String> {
     let mut cells = row(app);
-    cells[4] = app.revision().to_owned();
+    app.revision().clone_into(&mut cells[4]);
     let sources = app.sources();
     let target = sources.first().map_or("", |source| text(source, "/targetRevision"));
     let (namespace, cluster) = app.destination();

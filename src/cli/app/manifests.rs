@@ -58,7 +58,7 @@ pub(super) async fn run(
     };
     match output {
         Format::Yaml => ui.yaml_documents(&objects)?,
-        Format::Json => ui.json(&list_of(objects))?,
+        Format::Json => ui.json(&list_of(&objects))?,
         Format::Name => {
             for object in &objects {
                 let id = crate::object::meta::id(object).map(|id| id.to_string());
@@ -70,7 +70,7 @@ pub(super) async fn run(
 }
 
 /// One `v1` `List`.
-pub(in crate::cli) fn list_of(items: Vec<Value>) -> Value {
+pub(in crate::cli) fn list_of(items: &[Value]) -> Value {
     serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items })
 }
 

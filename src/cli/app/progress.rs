@@ -30,7 +30,7 @@ const OBJECTS_SHOWN_MAX: usize = 12;
 const NAME_COLUMNS_MAX: usize = 40;
 
 /// A deadline so far away that it stands for none: no wait is this long.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const FOR_EVER: Duration = Duration::from_hours(365 * 24);
 
 /// How following ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -198,7 +198,7 @@ fn facts(app: View<'_>, paint: Paint) -> Vec<(String, String)> {
     let mut fact = |key: String, who: &str, state: &str, message: &str| {
         let mut line = format!("{who} {}", paint.status(&escape(state)));
         if !message.is_empty() {
-            line.push_str(&format!(": {}", escape(message)));
+            line.extend([": ", &escape(message)]);
         }
         facts.push((key, line));
     };
@@ -313,7 +313,7 @@ fn objects(app: View<'_>) -> Vec<Row> {
         let state = or(text(result, "/hookPhase"), text(result, "/status"));
         let done = matches!(state, "Succeeded" | "Synced" | "Pruned" | "PruneSkipped");
         // An object that is applied and not healthy yet is better described by its health.
-        if !done || text(result, "/hookPhase") != "" {
+        if !done || !text(result, "/hookPhase").is_empty() {
             row(result, state, text(result, "/message"), done);
         }
     }

@@ -130,7 +130,7 @@ pub(super) async fn run(
     follow_operation(&args.name, &before, &posted, &args.following, client, ui).await
 }
 
-/// The body of the request, in the shape of Argo CD's ApplicationSyncRequest.
+/// The body of the request, in the shape of Argo CD's `ApplicationSyncRequest`.
 fn request(args: &SyncArgs) -> Value {
     let mut body = json!({ "name": args.name, "prune": args.prune, "dryRun": args.dry_run });
     let strategy = match args.strategy {

@@ -6,7 +6,7 @@ use reqwest::Response;
 use serde_json::Value;
 
 /// A stream that is silent for longer is dead: the server sends a comment more often than this.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// Largest event: an Application with a status of the size that etcd takes, escaped.
 const EVENT_BYTES_MAX: usize = 8 << 20;

@@ -120,6 +120,9 @@ pub(in crate::cli) fn cut_end(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
+    if width == 0 {
+        return String::new();
+    }
     let mut used = 1;
     let mut kept: String = text
         .chars()
@@ -173,12 +176,12 @@ mod tests {
     #[test]
     fn a_narrow_terminal_cuts_urls_at_the_front_and_text_at_the_end() {
         let text = table(&COLUMNS, &rows(), Some(60), Paint::new(false));
-        expect![[r#"
+        expect![[r"
             NAME          SYNC       REPO                WHY
             web           Synced     …om/shop/manifests  all is well
             web-frontend  OutOfSync  …git.example.com/x  \x1b[31mred\x1…
             db            Unknown
-        "#]]
+        "]]
         .assert_eq(&text);
         for width in [20, 40, 60, 79] {
             let text = table(&COLUMNS, &rows(), Some(width), Paint::new(false));

@@ -61,27 +61,27 @@ async fn a_missing_crd_is_waited_for() {
         server.on(http::Method::GET, "/api", 200, nothing.clone());
         server.on(http::Method::GET, "/apis", 200, nothing.clone());
     }
-    let served = server.watch(PATH);
-    served.send("ADDED", &application("a", "1"));
-    served.listed("3");
-    let mut events = pin!(watch_resources(&cluster, query()));
-    assert_eq!(words(&events.next().await.unwrap()), "not served");
+    let events = server.watch(PATH);
+    events.send("ADDED", &application("a", "1"));
+    events.listed("3");
+    let mut stream = pin!(watch_resources(&cluster, query()));
+    assert_eq!(words(&stream.next().await.unwrap()), "not served");
     let kinds: Vec<KindInfo> = full.iter().map(|info| (**info).clone()).collect();
     let appear = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         cluster.discovery().set(KindTable::of(kinds));
     };
-    let (event, ()) = tokio::join!(events.next(), appear);
+    let (event, ()) = tokio::join!(stream.next(), appear);
     assert_eq!(words(&event.unwrap()), "applied a");
-    assert_eq!(words(&events.next().await.unwrap()), "synced");
+    assert_eq!(words(&stream.next().await.unwrap()), "synced");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lack_of_permission_names_the_operator() {
     let server = Server::default();
     server.refuse(http::Method::GET, PATH, 403, "Forbidden", "applications is forbidden");
-    let served = server.watch(PATH);
-    served.listed("3");
+    let told = server.watch(PATH);
+    told.listed("3");
     let mut events = pin!(watch_resources(&server.cluster(), query()));
     let event = words(&events.next().await.unwrap());
     assert!(event.starts_with("lost Operator") && event.contains("is forbidden"), "{event}");

@@ -110,15 +110,14 @@ async fn read<C: PartialEq + Send + Sync + 'static>(
             }
         };
         if let Update::Lost(error) = &update {
-            let gone = error.is_code(404);
-            inner.lost(kind, error, loss);
-            if gone {
+            if error.is_code(404) {
                 // Discovery may still list what is not served yet, or any more.
                 sleep(RETRY_AFTER).await;
                 // No answer from discovery either: the loop above tries again.
                 let _ = inner.cluster.discovery().refresh(&inner.cluster).await;
                 return;
             }
+            inner.lost(kind, error, loss);
             continue;
         }
         inner.take(kind, update, loss);
@@ -174,8 +173,7 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
         };
         let since = loss.as_ref().map_or_else(Instant::now, |loss| loss.since);
         *loss = Some(Loss { since, state: WatchState::Failed { message, turn }, told: false });
-        let listed = self.read().index.is_listed(kind);
-        if !listed || turn != Turn::Cluster || since.elapsed() >= STALE_AFTER {
+        if turn != Turn::Cluster || since.elapsed() >= STALE_AFTER {
             self.tell_loss(kind, loss);
         }
     }

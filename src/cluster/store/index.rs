@@ -119,8 +119,8 @@ impl<C: PartialEq> Index<C> {
         let mut touched = Touched::new();
         let Some(of_kind) = self.kinds.get_mut(kind) else { return touched };
         let gone = std::mem::take(of_kind);
-        for key in gone.tracked.keys() {
-            self.remove_entry(kind, key, gone.tracked.get(key), &mut touched);
+        for entry in gone.tracked.into_values() {
+            self.unlink(&entry.live, &mut touched);
         }
         for uid in gone.children.values() {
             self.touch_above(uid, &mut touched);
@@ -207,7 +207,7 @@ impl<C: PartialEq> Index<C> {
         let autoscalers: Vec<Key> = of_kind.autoscalers.keys().filter(missing).cloned().collect();
         for key in gone {
             let entry = self.kinds.get_mut(kind).and_then(|kind| kind.tracked.remove(&key));
-            self.remove_entry(kind, &key, entry.as_ref(), &mut touched);
+            self.unlink_entry(entry, &mut touched);
         }
         for key in children {
             self.remove_child(kind, &key, at, &mut touched);
@@ -276,7 +276,7 @@ impl<C: PartialEq> Index<C> {
         } else if let Some(of_kind) = self.kinds.get_mut(kind) {
             of_kind.untracked.insert(key.clone());
             let entry = of_kind.tracked.remove(&key);
-            self.remove_entry(kind, &key, entry.as_ref(), &mut touched);
+            self.unlink_entry(entry, &mut touched);
         }
         touched
     }
@@ -296,7 +296,7 @@ impl<C: PartialEq> Index<C> {
         let renewed = of_kind.tracked.get(&key).is_some_and(|entry| at != 0 && entry.version > at);
         if !renewed {
             let entry = of_kind.tracked.remove(&key);
-            self.remove_entry(kind, &key, entry.as_ref(), &mut touched);
+            self.unlink_entry(entry, &mut touched);
         }
         self.set_autoscaler(kind, &key, None, &mut touched);
         self.remove_child(kind, &key, u64::MAX, &mut touched);
@@ -361,13 +361,7 @@ impl<C: PartialEq> Index<C> {
     }
 
     /// Takes an entry that is already out of its kind out of everything else.
-    fn remove_entry(
-        &mut self,
-        _kind: &GroupKind,
-        _key: &Key,
-        entry: Option<&Entry>,
-        touched: &mut Touched,
-    ) {
+    fn unlink_entry(&mut self, entry: Option<Entry>, touched: &mut Touched) {
         if let Some(entry) = entry {
             self.unlink(&entry.live, touched);
         }

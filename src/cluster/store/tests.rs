@@ -23,7 +23,7 @@ struct Bed {
 }
 
 impl Bed {
-    /// A store that follows ConfigMaps for the application `shop`.
+    /// A store that follows `ConfigMap` objects for the application `shop`.
     fn start(server: &Server) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
         let teller = Arc::clone(&told);

@@ -73,6 +73,11 @@ impl Failure {
         Self::new(causes.kind(), causes.detail())
     }
 
+    /// What a server said as its last words.
+    pub(super) fn said(words: &str) -> Self {
+        Self::new(kind_of_text(words).unwrap_or(FailureKind::Other), words)
+    }
+
     /// A failure in the mirror. What is not the disk's fault is damage: the files are ours alone.
     pub(super) fn mirror(cause: &gix::Error) -> Self {
         let causes = Causes::of(cause);
@@ -227,7 +232,7 @@ fn kind_of_io(kind: std::io::ErrorKind) -> Option<FailureKind> {
 
 /// What servers and ssh say in words only.
 fn kind_of_text(text: &str) -> Option<FailureKind> {
-    const WORDS: [(&str, FailureKind); 16] = [
+    const WORDS: [(&str, FailureKind); 19] = [
         ("not our ref", FailureKind::Refused),
         ("not valid", FailureKind::Refused),
         ("unadvertised object", FailureKind::Refused),
@@ -244,6 +249,9 @@ fn kind_of_text(text: &str) -> Option<FailureKind> {
         ("is not a repository", FailureKind::NotFound),
         ("Could not resolve hostname", FailureKind::Unreachable),
         ("Connection timed out", FailureKind::Timeout),
+        ("connect to host", FailureKind::Unreachable),
+        ("Connection closed by", FailureKind::Unreachable),
+        ("Connection reset by", FailureKind::Unreachable),
     ];
     WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
 }

@@ -126,6 +126,13 @@ pub(super) fn receive(
             Err(Failure { kind: FailureKind::Damaged, ..failure })
         }
         (Err(_), Some(failure)) => Err(failure),
-        (Err(cause), None) => Err(Failure::remote(&cause)),
+        (Err(cause), None) => {
+            let failure = Failure::remote(&cause);
+            let words = match failure.kind {
+                FailureKind::Unreachable => from.last_words(),
+                _ => None,
+            };
+            Err(words.map_or(failure, |words| Failure::said(&words)))
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs::OpenOptions,
-    io::Write as _,
+    io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -18,10 +18,13 @@ use gix::{
         ls_refs::RefPrefixes,
         transport::{
             Protocol, Service,
-            client::blocking_io::{
-                Transport,
-                connect::{Options, connect},
-                http, ssh,
+            client::{
+                MessageKind, TransportWithoutIO as _, WriteMode,
+                blocking_io::{
+                    Transport,
+                    connect::{Options, connect},
+                    http, ssh,
+                },
             },
         },
     },
@@ -33,6 +36,9 @@ use super::{
     Failure, FailureKind, RepoAccess, Request,
     revision::{Advertised, Target, prefixes},
 };
+
+/// How much of a server's last words is read, in bytes.
+const LAST_WORDS_BYTES_MAX: u64 = 4096;
 
 /// A connection after the handshake.
 pub(super) struct Connection<'a> {
@@ -67,6 +73,11 @@ impl<'a> Connection<'a> {
             _ => ssh::connect::Options::default(),
         };
         let scheme = url.scheme.clone();
+        let known = [Scheme::Https, Scheme::Http, Scheme::Ssh, Scheme::Git, Scheme::File];
+        if !known.contains(&scheme) {
+            let detail = format!("there is no way to speak {scheme}");
+            return Err(Failure::new(FailureKind::Url, detail));
+        }
         let options = Options { version: Protocol::V2, ssh, trace: false };
         let mut transport = connect(url, options).map_err(|cause| Failure::remote(&cause))?;
         if matches!(scheme, Scheme::Https | Scheme::Http) {
@@ -150,6 +161,22 @@ impl<'a> Connection<'a> {
                 .map_err(|cause| Failure::remote(&cause))?
         };
         Ok(found.into_iter().filter_map(Advertised::from_protocol).collect())
+    }
+
+    /// What a server said before it hung up on us in the middle of a request. Over a pipe or a
+    /// plain connection the broken write is noticed first, and the reason waits to be read.
+    pub(super) fn last_words(&mut self) -> Option<String> {
+        if !self.transport.connection_persists_across_multiple_requests() {
+            return None;
+        }
+        let request = self.transport.request(WriteMode::Binary, MessageKind::Flush, false).ok()?;
+        let (writer, reader) = request.into_parts();
+        drop(writer);
+        let mut said = String::new();
+        match reader.take(LAST_WORDS_BYTES_MAX).read_to_string(&mut said) {
+            Ok(_) => Some(said.trim().to_owned()).filter(|said| !said.is_empty()),
+            Err(cause) => Some(cause.to_string()),
+        }
     }
 
     /// What a fetch works with.

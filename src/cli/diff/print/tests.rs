@@ -125,9 +125,9 @@ fn markdown_can_be_posted_as_it_is() {
         </details>
     "####]]
     .assert_eq(&markdown(&subject(), &shown(), 65_000));
-    expect![[r#"
+    expect![[r"
         ### web with feature/x&#95;y: no differences
-    "#]]
+    "]]
     .assert_eq(&markdown(&subject(), &[], 65_000));
 }
 
