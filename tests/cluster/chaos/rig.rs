@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,6 +46,11 @@ impl Repo {
         let repo = Self { dir: process::scratch_dir("chaos-repo") };
         repo.git("git init -q -b main . && git config gc.auto 0 && mkdir manifests");
         repo
+    }
+
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Its URL.
