@@ -13,7 +13,7 @@ use crate::support::{
 /// Long enough for a machine that does much else.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// The pause between two looks.
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// Lines of the controller's log that a failure shows.
 const LOG_LINES: usize = 40;
 /// Lives in Git as the path of most applications.
@@ -42,10 +42,19 @@ impl Scene {
 
     /// A scene on a control plane.
     pub(crate) async fn on(plane: Arc<ControlPlane>, name: &str) -> Self {
+        Self::with(plane, name, |options| options).await
+    }
+
+    /// A scene whose controller is started with the options that `adjust` returns.
+    pub(crate) async fn with(
+        plane: Arc<ControlPlane>,
+        name: &str,
+        adjust: impl FnOnce(ControllerOptions) -> ControllerOptions,
+    ) -> Self {
         let home = plane.namespace(&format!("{name}-apps")).await;
         let target = plane.namespace(name).await;
         let client = plane.client().await;
-        let controller = start(&plane, &home);
+        let controller = Controller::start(&plane, adjust(options(&home)));
         Self { home, target, repo: Repo::init(name), controller, client, plane }
     }
 
@@ -309,7 +318,12 @@ impl Scene {
 
 /// Starts a controller for the Applications in a namespace.
 pub(crate) fn start(plane: &ControlPlane, home: &Namespace) -> Controller {
-    Controller::start(plane, ControllerOptions::new(home.name()).arg("--install-crds"))
+    Controller::start(plane, options(home))
+}
+
+/// How a controller for the Applications in a namespace is started.
+fn options(home: &Namespace) -> ControllerOptions {
+    ControllerOptions::new(home.name()).arg("--install-crds")
 }
 
 /// The path of an object: `object_path("shop", "apps/v1", "deployments", "web")`.

@@ -7,7 +7,7 @@
 mod support;
 
 mod common;
-mod ground;
+mod told;
 
 mod bad_input;
 mod bed;
