@@ -300,9 +300,7 @@ impl Mirror {
         let finished = launched.await;
         let finished = finished.map_err(|error| SourceError::from_worker(&self.about, &error))?;
         shared.set_enforcement(finished.enforcement);
-        finished
-            .outcome
-            .map_err(|failure| SourceError::from_failure(&self.about, failure, &finished.stderr))
+        finished.outcome.map_err(|failure| SourceError::from_failure(&self.about, failure))
     }
 
     /// A directory for one run: it holds keys, so nobody else may enter, and it goes with the run.

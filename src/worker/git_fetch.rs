@@ -27,7 +27,7 @@ use mirror::Mirror;
 use receive::History;
 use remote::Connection;
 
-pub use failure::{Failure, FailureKind, kind_of_stderr};
+pub use failure::{Failure, FailureKind};
 pub use mirror::open as open_mirror;
 pub use revision::{ABBREVIATED_CHARS_MIN, Missing, Target, is_full_id};
 
@@ -133,7 +133,8 @@ impl Job for GitFetch {
     }
 
     fn run(request: Request, progress: &Progress) -> Result<Answer, Failure> {
-        Poll::new(&request, progress)?.run()
+        let mut poll = Poll::new(&request, progress)?;
+        poll.run().map_err(|failure| remote::with_words_of_ssh(&request, failure))
     }
 }
 
@@ -158,7 +159,7 @@ impl<'a> Poll<'a> {
         Ok(Self { request, progress, mirror, remote, fetched: 0 })
     }
 
-    fn run(mut self) -> Result<Answer, Failure> {
+    fn run(&mut self) -> Result<Answer, Failure> {
         self.progress.step("listing refs");
         let refs = self.remote.list_refs(&self.request.targets)?;
         let asked = &self.request.targets;

@@ -53,8 +53,6 @@ pub struct Finished<J: Job> {
     pub outcome: Result<J::Answer, J::Failure>,
     /// How far the kernel enforced the sandbox.
     pub enforcement: Enforcement,
-    /// The end of what the child, and the programs it started, wrote to standard error.
-    pub stderr: String,
 }
 
 /// Why a child gave no answer.
@@ -180,10 +178,7 @@ impl Launcher {
         };
         match ended {
             Err(_) => Err(WorkerError::Deadline { job, limit: limits.deadline, step: talk.step }),
-            Ok(Heard::Outcome(outcome)) => {
-                let stderr = talk.stderr.finish().await;
-                Ok(Finished { outcome, enforcement: talk.enforcement, stderr })
-            }
+            Ok(Heard::Outcome(outcome)) => Ok(Finished { outcome, enforcement: talk.enforcement }),
             Ok(Heard::TooMuch) => {
                 Err(WorkerError::OutputTooLarge { job, bytes_max: limits.output_bytes_max })
             }

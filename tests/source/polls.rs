@@ -70,7 +70,11 @@ async fn nothing_is_fetched_while_nothing_has_moved() {
     // Also after a restart: the objects are on disk.
     let mirrors = mirrors.restart();
     assert_eq!(mirrors.read(&access, &commit, "a").await, "one");
-    assert_eq!(mirrors.commit(&access, commit.as_str()).await, commit, "a commit id needs no server");
+    assert_eq!(
+        mirrors.commit(&access, commit.as_str()).await,
+        commit,
+        "a commit id needs no server"
+    );
     assert_eq!(http.counts().handshakes, 3);
     assert_eq!(mirrors.commit(&access, "main").await, commit);
     assert_eq!(http.counts().fetches, 0);

@@ -45,8 +45,12 @@ async fn every_protocol_serves_the_same() {
     let new = repo.commit(&[("dir/a.yaml", "two")]);
     let http = GitHttpServer::http(repo.root());
     let daemon = GitDaemon::start(repo.root());
-    let urls =
-        [http.url("repo.git"), daemon.url("repo.git"), repo.file_url(), format!("{}", repo.dir().display())];
+    let urls = [
+        http.url("repo.git"),
+        daemon.url("repo.git"),
+        repo.file_url(),
+        format!("{}", repo.dir().display()),
+    ];
     for url in urls {
         let (mirrors, access) = (Fixture::new(), public(&url));
         assert_eq!(mirrors.commit(&access, "main").await, new, "{url}");

@@ -90,7 +90,8 @@ fn keys_below(dir: &Path) -> Vec<PathBuf> {
             let path = entry.path();
             if path.is_dir() {
                 dirs.push(path);
-            } else if String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).contains("PRIVATE")
+            } else if String::from_utf8_lossy(&fs::read(&path).unwrap_or_default())
+                .contains("PRIVATE")
             {
                 found.push(path);
             }

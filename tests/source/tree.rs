@@ -24,12 +24,15 @@ async fn files_directories_links_and_submodules_are_told_apart() {
         list.into_iter().map(|entry| (entry.name, entry.kind)).collect()
     };
     // Byte order: Git itself would put `deploy.yaml` before `deploy`.
-    assert_eq!(names(""), [
-        ("deploy".to_owned(), EntryKind::Directory),
-        ("deploy.yaml".to_owned(), EntryKind::File),
-        ("link.yaml".to_owned(), EntryKind::Symlink),
-        ("vendor".to_owned(), EntryKind::Submodule),
-    ]);
+    assert_eq!(
+        names(""),
+        [
+            ("deploy".to_owned(), EntryKind::Directory),
+            ("deploy.yaml".to_owned(), EntryKind::File),
+            ("link.yaml".to_owned(), EntryKind::Symlink),
+            ("vendor".to_owned(), EntryKind::Submodule),
+        ]
+    );
     assert_eq!(names("deploy/b"), [("c.yaml".to_owned(), EntryKind::File)]);
     assert_eq!(names("deploy.yaml"), [], "a file holds nothing");
     assert_eq!(names("nowhere"), []);

@@ -70,8 +70,10 @@ async fn a_certificate_of_an_unknown_authority_is_refused() {
     let (tls, other) = (Tls::generate(), Tls::generate());
     let https = GitHttpServer::https(repo.root(), &tls);
     let mirrors = Fixture::new();
-    let with_ca =
-        |ca: Option<&Tls>| RepoAccess { ca_pem: ca.map(|tls| tls.ca_pem.clone()), ..public(https.url("repo.git")) };
+    let with_ca = |ca: Option<&Tls>| RepoAccess {
+        ca_pem: ca.map(|tls| tls.ca_pem.clone()),
+        ..public(https.url("repo.git"))
+    };
     for access in [with_ca(None), with_ca(Some(&other))] {
         let error = mirrors.resolve(&access, "main").await.expect_err("nobody vouches for it");
         assert!(matches!(error, SourceError::Tls { .. }), "{error:?}");
@@ -101,7 +103,8 @@ async fn settings_that_cannot_be_used_are_named() {
     let repo = Repo::new(&[("a", "one")]);
     let https = GitHttpServer::https(repo.root(), &Tls::generate());
     let access = public(https.url("repo.git"));
-    let bad_ca = RepoAccess { ca_pem: Some("-----BEGIN CERTIFICATE-----\nx\n".into()), ..access.clone() };
+    let bad_ca =
+        RepoAccess { ca_pem: Some("-----BEGIN CERTIFICATE-----\nx\n".into()), ..access.clone() };
     let bad_proxy = RepoAccess { proxy: Some(Secret::new("::no url::")), ..access.clone() };
     let bad_identity =
         RepoAccess { client_identity: Some(("x".into(), Secret::new("very-secret"))), ..access };
@@ -149,7 +152,8 @@ async fn what_is_no_repository_is_named() {
     let directory = public(format!("file://{}", repo.root().display()));
     let error = mirrors.resolve(&directory, "main").await.expect_err("it is only a directory");
     assert!(matches!(error, SourceError::NotARepository { .. }), "{}", chain(&error));
-    let error = mirrors.resolve(&public("file:///nowhere/repo"), "main").await.expect_err("nothing");
+    let error =
+        mirrors.resolve(&public("file:///nowhere/repo"), "main").await.expect_err("nothing");
     assert!(matches!(error, SourceError::NotFound { .. }), "{}", chain(&error));
     for url in ["ext::sh -c true", "ftp://127.0.0.1/repo", "", "https://"] {
         let error = mirrors.resolve(&public(url), "main").await.expect_err("no supported URL");

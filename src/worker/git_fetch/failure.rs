@@ -78,6 +78,20 @@ impl Failure {
         Self::new(kind_of_text(words).unwrap_or(FailureKind::Other), words)
     }
 
+    /// True when it only says that the connection broke, and not why.
+    pub(super) fn is_vague(&self) -> bool {
+        VAGUE.contains(&self.kind)
+    }
+
+    /// Adds what a program said about it, one reason a line.
+    pub(super) fn told(self, words: &str) -> Self {
+        let lines: Vec<&str> =
+            words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let kind = lines.iter().find_map(|line| kind_of_text(line)).unwrap_or(self.kind);
+        let detail = [&[self.detail.as_str()], lines.as_slice()].concat().join("; ");
+        Self { kind, detail }
+    }
+
     /// A failure in the mirror. What is not the disk's fault is damage: the files are ours alone.
     pub(super) fn mirror(cause: &gix::Error) -> Self {
         let causes = Causes::of(cause);
@@ -108,6 +122,9 @@ struct Causes {
     kinds: Vec<FailureKind>,
 }
 
+/// Kinds that say that it broke, and not why.
+const VAGUE: [FailureKind; 3] =
+    [FailureKind::Unreachable, FailureKind::NotARepository, FailureKind::Other];
 /// How deep errors are followed.
 const DEPTH_MAX: usize = 32;
 
@@ -147,8 +164,6 @@ impl Causes {
 
     /// The most telling kind: what names a remedy wins over what only says that it broke.
     fn kind(&self) -> FailureKind {
-        const VAGUE: [FailureKind; 3] =
-            [FailureKind::Unreachable, FailureKind::NotARepository, FailureKind::Other];
         let telling = self.kinds.iter().find(|kind| !VAGUE.contains(kind));
         let vague = VAGUE.iter().find(|kind| self.kinds.contains(kind));
         telling.or(vague).copied().unwrap_or(FailureKind::Other)
@@ -254,9 +269,4 @@ fn kind_of_text(text: &str) -> Option<FailureKind> {
         ("Connection reset by", FailureKind::Unreachable),
     ];
     WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
-}
-
-/// The kind that the standard error of ssh and git tells, when the protocol only saw them end.
-pub fn kind_of_stderr(stderr: &str) -> Option<FailureKind> {
-    stderr.lines().find_map(kind_of_text)
 }
