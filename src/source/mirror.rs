@@ -65,6 +65,8 @@ struct State {
     found: HashMap<Target, Seen<Revision>>,
     brought: HashMap<String, Seen<()>>,
     running: Option<WeakShared<Poll>>,
+    /// The last poll got no answer.
+    doubtful: bool,
     current: Option<Arc<Generation>>,
     open: HashMap<String, Weak<Snapshot>>,
 }
@@ -96,6 +98,7 @@ impl Mirror {
             found: HashMap::new(),
             brought: HashMap::new(),
             running: None,
+            doubtful: false,
             current,
             open: HashMap::new(),
         };
@@ -212,7 +215,9 @@ impl Mirror {
 
     async fn poll(self: Arc<Self>, shared: &mirrors::Shared) {
         tokio::time::sleep(GATHER).await;
-        let permit = shared.polls.acquire().await;
+        let doubtful = self.state().doubtful;
+        let lane = if doubtful { &shared.doubtful_polls } else { &shared.polls };
+        let permit = lane.acquire().await;
         debug_assert!(permit.is_ok(), "the semaphore is never closed");
         let (started, wanted) = {
             let mut state = self.state();
@@ -376,6 +381,10 @@ impl State {
         for commit in &wanted.commits {
             self.commits.remove(commit);
         }
+        let silent = |error: &SourceError| {
+            matches!(error, SourceError::Timeout { .. } | SourceError::Unreachable { .. })
+        };
+        self.doubtful = outcome.as_ref().is_err_and(silent);
         let answer = match outcome {
             Ok(answer) => answer,
             Err(error) => {

@@ -73,6 +73,18 @@ impl Failure {
         Self::new(causes.kind(), causes.detail())
     }
 
+    /// A failure to write a pack that is being received. The server has let us in: what is denied
+    /// now is our own disk. A pack that does not fit what we have: our part of it may be at fault.
+    pub(super) fn pack(cause: &gix::Error) -> Self {
+        let failure = Self::remote(cause);
+        let kind = match failure.kind {
+            FailureKind::Authentication => FailureKind::Disk,
+            FailureKind::Other => FailureKind::Damaged,
+            kind => kind,
+        };
+        Self { kind, ..failure }
+    }
+
     /// What a server said as its last words.
     pub(super) fn said(words: &str) -> Self {
         Self::new(kind_of_text(words).unwrap_or(FailureKind::Other), words)
@@ -231,6 +243,7 @@ fn kind_of_io(kind: std::io::ErrorKind) -> Option<FailureKind> {
         Io::TimedOut | Io::WouldBlock => Some(FailureKind::Timeout),
         Io::StorageFull | Io::QuotaExceeded => Some(FailureKind::DiskFull),
         Io::PermissionDenied => Some(FailureKind::Authentication),
+        Io::ReadOnlyFilesystem => Some(FailureKind::Disk),
         Io::ConnectionRefused
         | Io::ConnectionReset
         | Io::ConnectionAborted
@@ -269,4 +282,64 @@ fn kind_of_text(text: &str) -> Option<FailureKind> {
         ("Connection reset by", FailureKind::Unreachable),
     ];
     WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use super::*;
+
+    fn remote(kind: ErrorKind) -> FailureKind {
+        let nested = io::Error::new(ErrorKind::Other, io::Error::from(kind));
+        Failure::remote(&gix::Error::from_error(nested)).kind
+    }
+
+    #[test]
+    fn the_kind_is_found_however_deep_it_is_wrapped() {
+        let table = [
+            (ErrorKind::StorageFull, FailureKind::DiskFull),
+            (ErrorKind::QuotaExceeded, FailureKind::DiskFull),
+            (ErrorKind::ReadOnlyFilesystem, FailureKind::Disk),
+            (ErrorKind::TimedOut, FailureKind::Timeout),
+            (ErrorKind::ConnectionRefused, FailureKind::Unreachable),
+            (ErrorKind::PermissionDenied, FailureKind::Authentication),
+            (ErrorKind::InvalidData, FailureKind::Other),
+        ];
+        for (io, expected) in table {
+            assert_eq!(remote(io), expected, "{io:?}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_denies_a_pack_is_not_taken_for_a_server_that_denies_entry() {
+        let denied = || gix::Error::from_error(io::Error::from(ErrorKind::PermissionDenied));
+        assert_eq!(Failure::remote(&denied()).kind, FailureKind::Authentication);
+        assert_eq!(Failure::pack(&denied()).kind, FailureKind::Disk);
+        assert_eq!(Failure::mirror(&denied()).kind, FailureKind::Disk);
+    }
+
+    #[test]
+    fn words_of_ssh_and_servers_name_the_reason() {
+        let table = [
+            ("Host key verification failed.", FailureKind::HostKey),
+            ("git@host: Permission denied (publickey).", FailureKind::Authentication),
+            (
+                "ssh: Could not resolve hostname x: Name or service not known",
+                FailureKind::Unreachable,
+            ),
+            ("ssh: connect to host x port 22: Connection refused", FailureKind::Unreachable),
+            ("ssh: connect to host x port 22: Connection timed out", FailureKind::Timeout),
+            ("ERROR: Repository not found.", FailureKind::NotFound),
+            ("fatal: 'x' does not appear to be a git repository", FailureKind::NotFound),
+            ("Load key \"/x\": error in libcrypto", FailureKind::Setting),
+            ("something else", FailureKind::Unreachable),
+        ];
+        for (words, expected) in table {
+            let vague = Failure::new(FailureKind::Unreachable, "the connection ended");
+            let told = vague.told(&format!("Warning: something\n{words}\n"));
+            assert_eq!(told.kind, expected, "{words}");
+            assert!(told.detail.starts_with("the connection ended; Warning"), "{}", told.detail);
+        }
+    }
 }
