@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -223,5 +224,8 @@ fn identity(access: &RepoAccess) -> String {
     let who = (&access.url, basic, bearer, ssh_key, client_identity, flags);
     let bytes = serde_json::to_vec(&who).expect("strings and flags have a JSON form");
     let digest = Sha256::digest(&bytes);
-    digest.iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(NAME_BYTES).fold(String::new(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }

@@ -201,7 +201,7 @@ impl<'a> Poll<'a> {
             return Ok(false);
         }
         self.progress.step(&format!("fetching {} commits", missing.len()));
-        match self.receive(missing.clone(), History::Cut) {
+        match self.receive(&missing, History::Cut) {
             Err(failure) if failure.kind == FailureKind::Refused => {}
             outcome => return outcome.map(|()| false),
         }
@@ -209,7 +209,7 @@ impl<'a> Poll<'a> {
         let mut whole = false;
         for id in missing {
             self.remote.reopen()?;
-            match self.receive(vec![id], History::Cut) {
+            match self.receive(&[id], History::Cut) {
                 Err(failure) if failure.kind == FailureKind::Refused => {
                     whole |= !self.denies_existence(&failure);
                 }
@@ -231,16 +231,16 @@ impl<'a> Poll<'a> {
         self.progress.step("fetching the whole history");
         let tips = self.remote.list_all()?;
         let tips: Vec<ObjectId> = tips.iter().filter_map(|tip| tip.id.parse().ok()).collect();
-        if tips.is_empty() { Ok(()) } else { self.receive(tips, History::Whole) }
+        if tips.is_empty() { Ok(()) } else { self.receive(&tips, History::Whole) }
     }
 
-    fn receive(&mut self, wants: Vec<ObjectId>, history: History) -> Result<(), Failure> {
-        receive::receive(&mut self.remote, &self.mirror, wants.clone(), history)?;
-        if !self.mirror.missing(&wants).is_empty() {
+    fn receive(&mut self, wants: &[ObjectId], history: History) -> Result<(), Failure> {
+        receive::receive(&mut self.remote, &self.mirror, wants.to_vec(), history)?;
+        if !self.mirror.missing(wants).is_empty() {
             let detail = "commits that were just fetched cannot be read";
             return Err(Failure::new(FailureKind::Damaged, detail));
         }
-        self.mirror.keep(&wants)?;
+        self.mirror.keep(wants)?;
         self.fetched += wants.len();
         Ok(())
     }

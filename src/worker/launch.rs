@@ -176,12 +176,9 @@ impl Launcher {
             ended = tokio::time::timeout(limits.deadline, talk.hear::<J>(&line)) => ended,
             () = cancel.cancelled() => return Err(WorkerError::Cancelled { job }),
         };
-        let heard = match ended {
-            Ok(heard) => heard,
-            Err(_) => {
-                let step = talk.step.clone();
-                return Err(WorkerError::Deadline { job, limit: limits.deadline, step });
-            }
+        let Ok(heard) = ended else {
+            let step = talk.step.clone();
+            return Err(WorkerError::Deadline { job, limit: limits.deadline, step });
         };
         // The group is killed; when its leader is waited for, its locks are free.
         let stderr = talk.stderr.finish().await;

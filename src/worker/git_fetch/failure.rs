@@ -197,7 +197,7 @@ fn kind_of(error: &(dyn Error + 'static)) -> Option<FailureKind> {
         return Some(FailureKind::Setting);
     }
     if let Some(http) = error.downcast_ref::<reqwest::Error>() {
-        return kind_of_http(http);
+        return Some(kind_of_http(http));
     }
     if let Some(io) = error.downcast_ref::<std::io::Error>() {
         return kind_of_io(io.kind());
@@ -224,16 +224,16 @@ fn kind_of(error: &(dyn Error + 'static)) -> Option<FailureKind> {
     }
 }
 
-fn kind_of_http(error: &reqwest::Error) -> Option<FailureKind> {
+fn kind_of_http(error: &reqwest::Error) -> FailureKind {
     match error.status().map(|status| status.as_u16()) {
-        Some(401 | 403 | 407) => Some(FailureKind::Authentication),
-        Some(404 | 410) => Some(FailureKind::NotFound),
-        Some(413) => Some(FailureKind::TooLarge),
-        Some(429 | 500..) => Some(FailureKind::Unreachable),
-        Some(_) => Some(FailureKind::NotARepository),
-        None if error.is_timeout() => Some(FailureKind::Timeout),
-        None if error.is_builder() => Some(FailureKind::Setting),
-        None => Some(FailureKind::Unreachable),
+        Some(401 | 403 | 407) => FailureKind::Authentication,
+        Some(404 | 410) => FailureKind::NotFound,
+        Some(413) => FailureKind::TooLarge,
+        Some(429 | 500..) => FailureKind::Unreachable,
+        Some(_) => FailureKind::NotARepository,
+        None if error.is_timeout() => FailureKind::Timeout,
+        None if error.is_builder() => FailureKind::Setting,
+        None => FailureKind::Unreachable,
     }
 }
 
