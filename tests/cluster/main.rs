@@ -17,3 +17,4 @@ mod drift;
 mod install;
 mod ownership;
 mod prune;
+mod shared;
