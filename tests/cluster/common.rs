@@ -42,10 +42,20 @@ impl Scene {
 
     /// A scene on a control plane.
     pub(crate) async fn on(plane: Arc<ControlPlane>, name: &str) -> Self {
+        Self::with(plane, name, |options| options).await
+    }
+
+    /// A scene whose controller has other options.
+    pub(crate) async fn with(
+        plane: Arc<ControlPlane>,
+        name: &str,
+        adjust: impl FnOnce(ControllerOptions) -> ControllerOptions,
+    ) -> Self {
         let home = plane.namespace(&format!("{name}-apps")).await;
         let target = plane.namespace(name).await;
         let client = plane.client().await;
-        let controller = start(&plane, &home);
+        let options = ControllerOptions::new(home.name()).arg("--install-crds");
+        let controller = Controller::start(&plane, adjust(options));
         Self { home, target, repo: Repo::init(name), controller, client, plane }
     }
 
@@ -305,11 +315,6 @@ impl Scene {
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
-}
-
-/// Starts a controller for the Applications in a namespace.
-pub(crate) fn start(plane: &ControlPlane, home: &Namespace) -> Controller {
-    Controller::start(plane, ControllerOptions::new(home.name()).arg("--install-crds"))
 }
 
 /// The path of an object: `object_path("shop", "apps/v1", "deployments", "web")`.
