@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    claims::Claims,
     context::{Context, application_kind},
     fleet::Fleet,
     handle::{Handle, Readiness},
@@ -120,6 +121,7 @@ fn assemble(
         Arc::clone(&wake),
         settings.poll_interval,
     );
+    let claims = Claims::new(Arc::clone(&wake));
     let ours = tracking::owner_key(&settings.namespace, "");
     let changed = move |owner: &str| wake(owner.strip_prefix(&ours).unwrap_or(owner));
     let store = Store::new(cluster.clone(), Child::reduce, changed);
@@ -127,6 +129,7 @@ fn assemble(
         cluster,
         store,
         sources: Arc::new(sources),
+        claims,
         renders: Arc::new(RenderCache::new(RENDERS_MAX, RENDER_BYTES_MAX)),
         projects: RwLock::new(HashMap::new()),
         board: Arc::new(Board::default()),

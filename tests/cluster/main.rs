@@ -9,11 +9,15 @@ mod support;
 mod common;
 mod told;
 
+mod arrival;
 mod bad_input;
 mod bed;
 mod chaos;
+mod deletion;
 mod deploy;
 mod drift;
 mod install;
+mod operations;
 mod ownership;
 mod prune;
+mod shared;
