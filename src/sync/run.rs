@@ -74,7 +74,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let stop = tasks.stop.clone();
     tasks.spawn("live store", async move { store.run(stop).await });
     let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
-    tasks.spawn("resources", inputs.follow(secret));
+    tasks.spawn_endless("resources", inputs.follow(secret));
     tasks.stop.cancelled().await;
     tasks.shut_down().await;
     tasks.verdict().map_or(Ok(()), |death| Err(anyhow::anyhow!(death)))
@@ -154,9 +154,9 @@ impl Inputs {
         let known = Arc::new(known);
         let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
         let projects = follow_projects(ctx, fleet, Arc::clone(&known));
-        self.tasks.spawn("projects", projects);
+        self.tasks.spawn_endless("projects", projects);
         let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
-        self.tasks.spawn("secrets", secrets::follow(ctx, fleet, webhook, known));
+        self.tasks.spawn_endless("secrets", secrets::follow(ctx, fleet, webhook, known));
         if ready.wait_for(|known| *known >= 2).await.is_err() {
             return;
         }

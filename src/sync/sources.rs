@@ -241,8 +241,11 @@ impl Sources {
             // one that begins from here on counts.
             let wanted = polls.borrow_and_update().begun + 1;
             repository.bell.notify_one();
-            let ended = polls.wait_for(|polls| polls.ended >= wanted);
-            drop(ended.await);
+            tokio::select! {
+                _ = polls.wait_for(|polls| polls.ended >= wanted) => {}
+                // Nobody polls it any more; its readers are told to look elsewhere.
+                () = repository.abandoned.cancelled() => {}
+            }
         }))
         .await;
     }
@@ -270,7 +273,12 @@ impl Sources {
         let mut failures = 0_u32;
         loop {
             let started = Instant::now();
-            let moved = self.look(&repository).await;
+            // A server that says nothing must not hold up a stop: the worker ends with the look.
+            let moved = tokio::select! {
+                moved = self.look(&repository) => moved,
+                () = repository.abandoned.cancelled() => return,
+                () = self.tasks.stop.cancelled() => return,
+            };
             let failed = repository.in_trouble();
             let url = &repository.place.url;
             self.metrics.git_request(url, GitRequest::LsRemote, started.elapsed(), !failed);

@@ -51,6 +51,22 @@ impl Tasks {
         });
     }
 
+    /// Starts a task that has no end of its own, such as a watch: it is dropped, at whatever point
+    /// it is, when the process is to stop.
+    pub fn spawn_endless(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let stop = self.stop.clone();
+        self.spawn(name, async move {
+            tokio::select! {
+                () = task => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
     /// Starts a task that ends when its work is done. A panic in it still stops the process.
     #[expect(clippy::disallowed_methods, reason = "this is the supervised spawn")]
     pub fn spawn_transient(&self, task: impl Future<Output = ()> + Send + 'static) {
