@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/git.rs"]
+mod git;
+
 mod common;
 mod told;
 
