@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -24,6 +25,9 @@ const NAME_BYTES: usize = 16;
 /// A mirror that nobody asked for this long is forgotten, and removed from disk.
 const UNUSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Polls at the same time of repositories that did not answer the last time.
+const DOUBTFUL_POLLS_MAX: usize = 4;
+
 /// Limits and settings of all mirrors.
 #[derive(Debug, Clone)]
 pub struct MirrorOptions {
@@ -41,7 +45,7 @@ pub struct MirrorOptions {
     pub memory_bytes_max: u64,
     /// Packs in one mirror; each fetch adds one. Above it the mirror is made anew.
     pub packs_max: usize,
-    /// Polls at the same time.
+    /// Polls at the same time of repositories that are well.
     pub polls_max: usize,
     /// How long a failed poll answers for those who do not need a newer one.
     pub failure_age_max: Duration,
@@ -108,6 +112,9 @@ pub(super) struct Shared {
     mirrors: Mutex<HashMap<String, Arc<Mirror>>>,
     /// Bounds the polls that run at the same time.
     pub(super) polls: Semaphore,
+    /// Bounds the polls of repositories that did not answer the last time: they have a lane of
+    /// their own, so that many dead servers do not hold up those that live.
+    pub(super) doubtful_polls: Semaphore,
     /// How far the kernel confined the last child.
     enforcement: Mutex<Option<Enforcement>>,
 }
@@ -127,7 +134,8 @@ impl Mirrors {
         let home = home.canonicalize()?;
         let polls = Semaphore::new(options.polls_max.max(1));
         let (mirrors, enforcement) = (Mutex::default(), Mutex::default());
-        let shared = Shared { home, options, mirrors, polls, enforcement };
+        let doubtful_polls = Semaphore::new(DOUBTFUL_POLLS_MAX);
+        let shared = Shared { home, options, mirrors, polls, doubtful_polls, enforcement };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -216,5 +224,8 @@ fn identity(access: &RepoAccess) -> String {
     let who = (&access.url, basic, bearer, ssh_key, client_identity, flags);
     let bytes = serde_json::to_vec(&who).expect("strings and flags have a JSON form");
     let digest = Sha256::digest(&bytes);
-    digest.iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(NAME_BYTES).fold(String::new(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }

@@ -203,7 +203,11 @@ pub(crate) async fn desire(
     let manifests: Vec<_> =
         rendered.iter().flat_map(|rendered| rendered.manifests.iter().cloned()).collect();
     let instance = ctx.instance(app);
-    let to = Destination { instance: &instance, namespace: &app.spec.destination.namespace };
+    let to = Destination {
+        instance: &instance,
+        installation: &ctx.settings.namespace,
+        namespace: &app.spec.destination.namespace,
+    };
     let mut desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
     if !desired.complete && ctx.learn_kinds().await {
         desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);

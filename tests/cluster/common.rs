@@ -58,12 +58,6 @@ impl Scene {
         Self { home, target, repo: Repo::init(name), controller, client, plane }
     }
 
-    /// The name in the cluster of the Application that a test calls `name`: other controllers are
-    /// beside the same control plane, and an application is known by its name alone.
-    pub(crate) fn full(&self, name: &str) -> String {
-        format!("{}-{name}", self.target.name())
-    }
-
     /// Stops the controller in good order and starts it again with the same data.
     pub(crate) fn restart(&mut self) {
         let status = self.controller.terminate();
@@ -75,7 +69,7 @@ impl Scene {
     pub(crate) fn application(&self, name: &str, adjust: impl FnOnce(&mut Value)) {
         let mut application = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-            "metadata": {"name": self.full(name)},
+            "metadata": {"name": name},
             "spec": {
                 "project": "default",
                 "source": {"repoURL": self.repo.url(), "targetRevision": "main", "path": PATH},
@@ -93,15 +87,19 @@ impl Scene {
     /// Changes an Application by a JSON merge patch.
     #[track_caller]
     pub(crate) fn patch(&self, name: &str, patch: &Value) {
-        let (name, patch) = (self.full(name), patch.to_string());
-        self.home.kubectl(&["patch", "application", &name, "--type=merge", "-p", &patch], None);
+        let patch = patch.to_string();
+        self.home.kubectl(&["patch", "application", name, "--type=merge", "-p", &patch], None);
     }
 
     /// An Application as it is; `null` when it is not there.
     pub(crate) async fn app(&self, name: &str) -> Value {
-        let (home, name) = (self.home.name(), self.full(name));
-        let path = object_path(home, "argoproj.io/v1alpha1", "applications", &name);
+        let path = object_path(self.home.name(), "argoproj.io/v1alpha1", "applications", name);
         self.get(&path).await.unwrap_or_default()
+    }
+
+    /// A client with the rights of `admin`.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// An object by its path below the API server, `None` when it is not there.
@@ -196,12 +194,11 @@ impl Scene {
     pub(crate) async fn events(&self, name: &str) -> Vec<[String; 3]> {
         let path = format!("/api/v1/namespaces/{}/events", self.home.name());
         let events = self.get(&path).await.unwrap_or_default();
-        let name = self.full(name);
         let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
         let items = events["items"].as_array().cloned().unwrap_or_default();
         items
             .iter()
-            .filter(|event| event["involvedObject"]["name"] == *name)
+            .filter(|event| event["involvedObject"]["name"] == name)
             .map(|event| ["type", "reason", "message"].map(|key| text(event, key)))
             .collect()
     }
@@ -292,7 +289,7 @@ impl Scene {
     /// A request to the status API about an Application, which has to succeed: the answer.
     #[track_caller]
     pub(crate) fn api(&self, method: &str, name: &str, rest: &str, body: Option<&Value>) -> Value {
-        let path = format!("/api/v1/applications/{}{rest}", self.full(name));
+        let path = format!("/api/v1/applications/{}{rest}", name);
         let (code, answer) = self.controller.request(method, &path, body);
         assert_eq!(code, 200, "{method} {path}: {answer:#}\n{}", self.tail());
         answer

@@ -16,4 +16,8 @@ mod bad_input;
 mod bed;
 mod chaos;
 mod deploy;
+mod drift;
 mod install;
+mod repositories;
+mod ownership;
+mod prune;

@@ -20,7 +20,6 @@ pub(crate) struct Told {
 impl Scene {
     /// The Events about an application, with how often each was counted.
     pub(crate) async fn told(&self, name: &str) -> Vec<Told> {
-        let name = self.full(name);
         let path = format!(
             "/api/v1/namespaces/{}/events?fieldSelector=involvedObject.name={name}",
             self.home.name()
@@ -111,13 +110,13 @@ impl Scene {
     /// Everything that people can read about an application without looking into the cluster.
     pub(crate) async fn everything(&self, name: &str) -> String {
         let home = self.home.name();
-        let path = object_path(home, "argoproj.io/v1alpha1", "applications", &self.full(name));
+        let path = object_path(home, "argoproj.io/v1alpha1", "applications", name);
         let resource = self.get(&path).await.unwrap_or_default();
         let mut text =
             format!("{}\n{resource:#}\n{:#?}", self.controller.log(), self.told(name).await);
         for page in ["", "/resource-tree", "/managed-resources", "/manifests", "/drift", "/events"]
         {
-            let path = format!("/api/v1/applications/{}{page}", self.full(name));
+            let path = format!("/api/v1/applications/{}{page}", name);
             let (code, answer) = self.controller.request("GET", &path, None);
             text.push_str(&format!("\n{path}: {code}\n{answer:#}"));
         }

@@ -11,5 +11,8 @@ mod git;
 mod polls;
 mod revisions;
 mod ssh;
+#[path = "../support/mod.rs"]
+mod support;
 mod tree;
 mod trust;
+mod worker;

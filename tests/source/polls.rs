@@ -70,7 +70,11 @@ async fn nothing_is_fetched_while_nothing_has_moved() {
     // Also after a restart: the objects are on disk.
     let mirrors = mirrors.restart();
     assert_eq!(mirrors.read(&access, &commit, "a").await, "one");
-    assert_eq!(mirrors.commit(&access, &commit).await, commit, "a commit id needs no server");
+    assert_eq!(
+        mirrors.commit(&access, commit.as_str()).await,
+        commit,
+        "a commit id needs no server"
+    );
     assert_eq!(http.counts().handshakes, 3);
     assert_eq!(mirrors.commit(&access, "main").await, commit);
     assert_eq!(http.counts().fetches, 0);
@@ -177,6 +181,27 @@ async fn slow_servers_do_not_hold_up_others() {
     eventually("the slow poll", || !processes_of(mirrors.dir.path()).is_empty()).await;
     assert_eq!(mirrors.commit(&public(quick.file_url()), "main").await, quick.head());
     assert!(!waiting.is_finished());
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn servers_that_do_not_answer_do_not_use_up_the_polls() {
+    let (dead, live) = (Repo::new(&[("a", "dead")]), Repo::new(&[("a", "live")]));
+    let http = GitHttpServer::http(dead.root());
+    http.behave(Behaviour::Hang);
+    let mirrors = Arc::new(Fixture::with(|options| {
+        options.polls_max = 1;
+        options.silence_max = Duration::from_secs(1);
+    }));
+    let access = public(http.url("repo.git"));
+    mirrors.resolve(&access, "main").await.expect_err("nobody answers");
+    let waiting = tokio::spawn({
+        let mirrors = Arc::clone(&mirrors);
+        async move { mirrors.resolve(&access, "main").await }
+    });
+    eventually("the second poll", || !processes_of(mirrors.dir.path()).is_empty()).await;
+    assert_eq!(mirrors.commit(&public(live.file_url()), "main").await, live.head());
+    assert!(!waiting.is_finished(), "the only slot was free all the time");
     waiting.abort();
 }
 

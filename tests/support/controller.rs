@@ -37,6 +37,8 @@ pub struct ControllerOptions {
     pub args: Vec<String>,
     /// Further variables of the environment.
     pub envs: Vec<(String, String)>,
+    /// A program with arguments that becomes the controller: it gets the command line appended.
+    pub wrapper: Vec<String>,
     /// Whether [`Controller::start`] waits for `/readyz`.
     pub await_ready: bool,
 }
@@ -51,6 +53,7 @@ impl ControllerOptions {
             data_dir: None,
             args: Vec::new(),
             envs: Vec::new(),
+            wrapper: Vec::new(),
             await_ready: true,
         }
     }
@@ -82,7 +85,10 @@ impl Controller {
         let name = dir.file_name().expect("it has a name").to_string_lossy();
         let log = plane.logs_path().join(format!("{name}.log"));
         let kubeconfig = options.kubeconfig.clone().unwrap_or_else(|| plane.kubeconfig());
-        let mut command = Guarded::new(env!("CARGO_BIN_EXE_steadfast"))
+        let program = [env!("CARGO_BIN_EXE_steadfast").to_owned()];
+        let mut words = options.wrapper.iter().chain(&program);
+        let mut command = Guarded::new(words.next().expect("there is the program"))
+            .args(words)
             .args(["controller", "--listen=127.0.0.1:0", "--insecure-local"])
             .arg(format!("--kubeconfig={}", kubeconfig.display()))
             .arg(format!("--namespace={}", options.namespace))

@@ -21,7 +21,7 @@ use std::{
     process::Command,
 };
 
-pub use daemon::{Daemon, GitDaemon};
+pub use daemon::{Daemon, GitDaemon, SshServer};
 pub use http::{Auth, Behaviour, Counts, GitHttpServer, Tls};
 pub use proxy::ConnectProxy;
 

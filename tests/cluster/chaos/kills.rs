@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::rig::{App, Maps, Random, maps};
+use super::rig::{App, Maps, Random, is_synced, maps};
 use crate::support::{ControlPlane, Controller, ControllerOptions, Proxy};
 
 /// Kills in the middle of a sync.
@@ -17,18 +17,26 @@ fn wanted(round: u64) -> Maps {
     all
 }
 
-/// Kills the controller once it has sent `requests` more; false when it went quiet before.
-async fn kill_after(controller: &Controller, proxy: &Proxy, from: u64, requests: u64) -> bool {
-    let begin = Instant::now();
+/// Kills the controller once it has sent `requests` more, or has done all that `commit` wants.
+async fn kill_after(
+    controller: &Controller,
+    app: &App,
+    proxy: &Proxy,
+    requests: u64,
+    commit: &str,
+) {
+    let (from, mut looked) = (proxy.seen(), Instant::now());
     while proxy.seen() < from + requests {
-        if begin.elapsed() > Duration::from_secs(15) {
-            controller.kill9();
-            return false;
+        if looked.elapsed() > Duration::from_secs(1) {
+            if is_synced(&app.get(), commit) {
+                println!("it was done after {} requests already", proxy.seen() - from);
+                break;
+            }
+            looked = Instant::now();
         }
         tokio::time::sleep(Duration::from_micros(200)).await;
     }
     controller.kill9();
-    true
 }
 
 #[tokio::test]
@@ -54,12 +62,10 @@ async fn twenty_kills_in_the_middle_of_a_sync_leave_nothing_behind() {
         let mut commit = app.repo.commit(&wanted(round));
         // One point in each twentieth of the way.
         let requests = (whole * kill + random.below(whole)) / KILLS + 1;
-        let (from, mark) = (proxy.seen(), plane.audit_mark());
-        let hit = kill_after(&controller, &proxy, from, requests).await;
-        println!(
-            "kill {kill} after {requests} requests (hit: {hit}), {} writes answered",
-            app.writes(mark).len()
-        );
+        let mark = plane.audit_mark();
+        kill_after(&controller, &app, &proxy, requests, &commit).await;
+        let writes = app.writes(mark).len();
+        println!("kill {kill} after {requests} requests, {writes} writes were answered");
         if kill % 3 == 2 {
             // What was made before the kill is not wanted any more.
             round += KILLS;

@@ -5,14 +5,15 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    AuditEvent, AuditMark, Controller, Namespace,
+    AuditEvent, AuditMark, ControlPlane, Controller, ControllerOptions, Namespace, Proxy,
     process::{self, Guarded},
 };
 
@@ -45,6 +46,11 @@ impl Repo {
         let repo = Self { dir: process::scratch_dir("chaos-repo") };
         repo.git("git init -q -b main . && git config gc.auto 0 && mkdir manifests");
         repo
+    }
+
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Its URL.
@@ -281,6 +287,65 @@ pub(super) fn is_synced(app: &Value, commit: &str) -> bool {
         && status["operationState"]["phase"] == "Succeeded"
         && status["operationState"]["syncResult"]["revision"] == commit
         && status["health"]["status"] == "Healthy"
+}
+
+/// A controller of its own behind a proxy, with one application.
+pub(super) struct Scene {
+    pub(super) plane: Arc<ControlPlane>,
+    pub(super) proxy: Proxy,
+    pub(super) controller: Controller,
+    pub(super) app: App,
+}
+
+impl Scene {
+    /// Starts it on the shared control plane and syncs `first`; `None` without a test bed.
+    pub(super) async fn start(name: &str, first: &Maps) -> Option<Self> {
+        Self::start_with(ControlPlane::shared()?, name, first, |options| options).await
+    }
+
+    /// The same on any control plane, with other options.
+    pub(super) async fn start_with(
+        plane: Arc<ControlPlane>,
+        name: &str,
+        first: &Maps,
+        with: impl FnOnce(ControllerOptions) -> ControllerOptions,
+    ) -> Option<Self> {
+        let namespace = plane.namespace(name).await;
+        let proxy = Proxy::start(&plane);
+        let mut options = ControllerOptions::new(namespace.name()).arg("--install-crds");
+        options.kubeconfig = Some(proxy.kubeconfig().into());
+        let controller = Controller::start(&plane, with(options));
+        let app = App::create(&namespace, "shop");
+        let scene = Self { plane, proxy, controller, app };
+        scene.sync(first).await;
+        Some(scene)
+    }
+
+    /// Commits `wanted` and waits until it is in the cluster.
+    pub(super) async fn sync(&self, wanted: &Maps) {
+        let commit = self.app.repo.commit(wanted);
+        self.app.synced(&self.controller, &commit).await;
+    }
+
+    /// Waits until the proxy has done harm `count` times since `before`.
+    pub(super) async fn harmed(&self, before: u64, count: u64) {
+        let begin = Instant::now();
+        while self.proxy.faults() < before + count {
+            assert!(
+                begin.elapsed() < LIMIT,
+                "{} of {count} faults\n{}",
+                self.proxy.faults() - before,
+                self.app.report(&self.controller)
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Fails unless the cluster is as `wanted`, by the process that was there from the beginning.
+    pub(super) async fn assert_settled(&self, wanted: &Maps) {
+        self.app.assert_settled(&self.controller, wanted).await;
+        assert_eq!(self.controller.status(), None, "{}", self.app.report(&self.controller));
+    }
 }
 
 /// Numbers that look random, the same for the same seed.

@@ -90,3 +90,40 @@ impl GitDaemon {
         format!("git://127.0.0.1:{}/{path}", self.port)
     }
 }
+
+/// The test bed's ssh server: one user key, `git-upload-pack` and nothing else.
+#[derive(Debug)]
+pub struct SshServer {
+    port: u16,
+    _daemon: Daemon,
+}
+
+impl SshServer {
+    /// Serves the repositories below `root` to the owner of the key in `authorized_key`.
+    pub fn start(sshd: &Path, host_key: &Path, authorized_key: &Path, root: &Path) -> Self {
+        let port = free_port();
+        let args = [
+            "-host-key".to_owned(),
+            host_key.display().to_string(),
+            "-authorized-key".to_owned(),
+            authorized_key.display().to_string(),
+            "-root".to_owned(),
+            root.display().to_string(),
+            "-listen".to_owned(),
+            format!("127.0.0.1:{port}"),
+        ];
+        let daemon = Daemon::start(sshd, &args);
+        wait_for_port(port);
+        Self { port, _daemon: daemon }
+    }
+
+    /// Where it listens on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL of a repository by its path below the root.
+    pub fn url(&self, path: &str) -> String {
+        format!("ssh://git@127.0.0.1:{}/{path}", self.port)
+    }
+}

@@ -119,6 +119,8 @@ impl Tls {
 /// What a server was asked, since it was started or last reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Requests of any kind, answered or not.
+    pub requests: usize,
     /// Requests for `info/refs`.
     pub handshakes: usize,
     /// Ref advertisements of protocol version 2.
@@ -278,6 +280,7 @@ impl Listener for Door {
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (behaviour, admitted) = {
         let mut control = lock(&shared.control);
+        control.counts.requests += 1;
         let admitted = admits(&control.auth, request.headers());
         if !admitted {
             control.counts.refused += 1;
