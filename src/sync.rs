@@ -15,6 +15,7 @@ mod memory;
 mod observe;
 mod operation;
 mod pass;
+mod publish;
 mod read;
 mod run;
 mod secrets;

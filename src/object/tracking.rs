@@ -10,6 +10,12 @@ use super::{ObjectId, meta};
 /// The annotation that carries the tracking id.
 pub const ANNOTATION: &str = "argocd.argoproj.io/tracking-id";
 
+/// The annotation that says which controller wrote the tracking id: the namespace it runs in. Two
+/// controllers on one cluster may each have an application of the same name; without it each would
+/// prune what the other made. Objects without it (written by Argo CD) belong to whoever has an
+/// application of that name.
+pub const INSTALLATION: &str = "steadfast.dev/installation";
+
 /// A parsed tracking id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackingId {
@@ -40,14 +46,23 @@ pub fn parse(text: &str) -> Option<TrackingId> {
     Some(TrackingId { app: app.to_owned(), object: ObjectId::new(group, kind, namespace, name) })
 }
 
-/// The application that tracks this live object, if its tracking id names the object itself. An
-/// object that another controller copied, annotations included, belongs to nobody.
+/// The name under which an application of an installation owns objects: `<installation>/<app>`.
+pub fn owner_key(installation: &str, app: &str) -> String {
+    format!("{installation}/{app}")
+}
+
+/// The owner of this live object, if its tracking id names the object itself: an [`owner_key`], or
+/// the bare application where no installation is given. An object that another controller copied,
+/// annotations included, belongs to nobody.
 pub fn owner(live: &Value, id: &ObjectId) -> Option<String> {
     let tracking = parse(meta::annotation(live, ANNOTATION)?)?;
     let named = &tracking.object;
     let same = named.group == id.group && named.kind == id.kind && named.name == id.name;
     let namespace = id.namespace.is_empty() || named.namespace == id.namespace;
-    (same && namespace).then_some(tracking.app)
+    (same && namespace).then(|| match meta::annotation(live, INSTALLATION) {
+        Some(installation) => owner_key(installation, &tracking.app),
+        None => tracking.app,
+    })
 }
 
 #[cfg(test)]
@@ -81,6 +96,14 @@ mod tests {
         assert_eq!(owner(&live, &original).as_deref(), Some("shop"));
         assert_eq!(owner(&live, &ObjectId::new("", "ConfigMap", "b", "settings")), None);
         assert_eq!(owner(&live, &ObjectId::new("", "ConfigMap", "a", "copy")), None);
+    }
+
+    #[test]
+    fn the_same_name_in_another_installation_is_somebody_else() {
+        let id = ObjectId::new("", "ConfigMap", "a", "settings");
+        let live = json!({"metadata": {"annotations": {
+            ANNOTATION: format("shop", &id, ""), INSTALLATION: "team-b"}}});
+        assert_eq!(owner(&live, &id), Some(owner_key("team-b", "shop")));
     }
 
     #[test]

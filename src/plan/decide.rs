@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Action, Plan, Step, Target, desired::WAVE_ANNOTATION, options};
 use crate::{
     api::HealthCode,
-    object::{GroupKind, LiveObject, ObjectId, meta, order},
+    object::{FieldPath, GroupKind, LiveObject, ObjectId, meta, order},
 };
 
 /// How one target stands.
@@ -34,6 +34,8 @@ pub struct Subject {
     pub state: State,
     /// Health of the live object; `None` when its kind has no check or it is not there.
     pub health: Option<HealthCode>,
+    /// Fields that are left to other writers.
+    pub yields: Vec<FieldPath>,
 }
 
 /// Which of the subjects take part.
@@ -175,11 +177,30 @@ fn prune_plan(prunable: &[Arc<LiveObject>], mode: &Mode<'_>) -> Plan {
             yields: Vec::new(),
             force: false,
             validate: false,
-            propagation: mode.propagation,
+            propagation: if owns_nothing(&live.id.group_kind()) {
+                "Background"
+            } else {
+                mode.propagation
+            },
         })
         .collect();
     steps.sort_by(|a, b| (a.tier, &a.id).cmp(&(b.tier, &b.id)));
     Plan { steps }
+}
+
+/// True for kinds whose objects never own others. Waiting for the garbage collector to look for
+/// dependents that can't be there would only hold the deletion up.
+fn owns_nothing(kind: &GroupKind) -> bool {
+    matches!(
+        (kind.group.as_str(), kind.kind.as_str()),
+        ("", "ConfigMap" | "Secret" | "ServiceAccount" | "LimitRange" | "ResourceQuota")
+            | ("rbac.authorization.k8s.io", _)
+            | ("policy", "PodDisruptionBudget")
+            | ("networking.k8s.io", "NetworkPolicy" | "Ingress" | "IngressClass")
+            | ("autoscaling", "HorizontalPodAutoscaler")
+            | ("scheduling.k8s.io", "PriorityClass")
+            | ("storage.k8s.io", "StorageClass")
+    )
 }
 
 fn apply_plan<'a>(subjects: impl Iterator<Item = &'a Subject>, mode: &Mode<'_>) -> Plan {
@@ -217,7 +238,11 @@ fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) 
         uid: String::new(),
         tier: tier(&id.group_kind()),
         needs,
-        yields: Vec::new(),
+        // Once we own a field it is applied with the value it has; adoption must not take it.
+        yields: match action {
+            Action::Adopt => subject.yields.clone(),
+            _ => Vec::new(),
+        },
         force: mode.force || options::has(value, "Force", "true"),
         validate: mode.validate && !options::has(value, "Validate", "false"),
         propagation: mode.propagation,

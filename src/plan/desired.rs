@@ -77,6 +77,8 @@ pub trait Kinds {
 pub struct Destination<'a> {
     /// The application's name in tracking ids.
     pub instance: &'a str,
+    /// The namespace of the controller, which tells installations apart.
+    pub installation: &'a str,
     /// Namespace for namespaced objects that name none; may be empty.
     pub namespace: &'a str,
 }
@@ -195,6 +197,7 @@ fn target(
     let id = ObjectId { group: gvk.group.clone(), kind: gvk.kind.clone(), namespace, name };
     let tracking_id = tracking::format(to.instance, &id, to.namespace);
     meta::set_annotation(&mut value, tracking::ANNOTATION, &tracking_id);
+    meta::set_annotation(&mut value, tracking::INSTALLATION, to.installation);
     let wave = meta::annotation(&value, WAVE_ANNOTATION)
         .and_then(|wave| wave.trim().parse().ok())
         .unwrap_or_default();
@@ -269,7 +272,8 @@ mod tests {
         Manifest { value, origin: Origin { file: "a.yaml".to_owned(), line } }
     }
 
-    const SHOP: Destination<'_> = Destination { instance: "shop", namespace: "prod" };
+    const SHOP: Destination<'_> =
+        Destination { instance: "shop", installation: "argocd", namespace: "prod" };
 
     #[test]
     fn a_namespace_is_filled_in_for_namespaced_kinds_only() {

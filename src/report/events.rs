@@ -50,8 +50,6 @@ pub enum EventReason {
     PruneHeld,
     /// The source can't be read or rendered.
     SourceFailed,
-    /// The cluster refused an object.
-    ObjectRefused,
     /// A condition of the application appeared.
     ConditionRaised,
     /// A condition of the application is gone.
@@ -71,7 +69,6 @@ impl EventReason {
             Self::Pruned => "Pruned",
             Self::PruneHeld => "PruneHeld",
             Self::SourceFailed => "SourceFailed",
-            Self::ObjectRefused => "ObjectRefused",
             Self::ConditionRaised => "ConditionRaised",
             Self::ConditionCleared => "ConditionCleared",
         }

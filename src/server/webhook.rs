@@ -78,7 +78,7 @@ async fn deliver(app: &App, request: Request) -> Result<Json<Value>, ApiError> {
         "ping" => Ok(Json(json!({"message": "pong"}))),
         "push" => {
             let push = push(&parts.headers, &body)?;
-            let applications = wake(app, &push).await;
+            let applications = wake(app, &push);
             Ok(Json(json!({"applications": applications})))
         }
         other => {
@@ -159,7 +159,7 @@ fn push(headers: &HeaderMap, body: &[u8]) -> Result<Push, ApiError> {
 }
 
 /// Has the repository polled, under each of its addresses; returns the applications that read it.
-async fn wake(app: &App, push: &Push) -> BTreeSet<String> {
+fn wake(app: &App, push: &Push) -> BTreeSet<String> {
     let Repository { clone, html, ssh, git } = &push.repository;
     let urls: BTreeSet<&str> =
         [clone, html, ssh, git].into_iter().flatten().map(String::as_str).collect();

@@ -14,7 +14,7 @@ use crate::{
     cluster::{Cluster, ClusterError, Store},
     config::Settings,
     health::Child,
-    object::{GroupVersionKind, ObjectId},
+    object::{GroupVersionKind, LiveObject, ObjectId, tracking},
     render::RenderCache,
     report::{board::Board, events::EventSink, metrics::Metrics},
 };
@@ -54,6 +54,20 @@ impl Context {
             }
             _ => name.to_owned(),
         }
+    }
+
+    /// The live objects of an application: those that this installation wrote, and those that say
+    /// nothing about an installation (Argo CD's).
+    pub(crate) fn tracked(&self, instance: &str) -> Vec<Arc<LiveObject>> {
+        let mut tracked =
+            self.store.tracked(&tracking::owner_key(&self.settings.namespace, instance));
+        tracked.extend(self.store.tracked(instance));
+        tracked
+    }
+
+    /// True when the owner named by an object is this application.
+    pub(crate) fn is_owner(&self, instance: &str, owner: &str) -> bool {
+        owner == instance || owner == tracking::owner_key(&self.settings.namespace, instance)
     }
 
     /// The project of an application, or why it can't be used.

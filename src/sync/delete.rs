@@ -43,7 +43,6 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
     }
     let doomed: Vec<Arc<LiveObject>> = pass
         .ctx
-        .store
         .tracked(&instance)
         .into_iter()
         .filter(|live| !live.has_owner && !survives(live))
@@ -90,7 +89,7 @@ fn cascade(app: &Application) -> Option<(&'static str, &'static str)> {
 fn kinds(pass: &Pass<'_>, instance: &str) -> BTreeSet<GroupKind> {
     let desired = crate::plan::Desired::default();
     let mut kinds = observe::kinds(&pass.app, &desired);
-    kinds.extend(pass.ctx.store.tracked(instance).iter().map(|live| live.id.group_kind()));
+    kinds.extend(pass.ctx.tracked(instance).iter().map(|live| live.id.group_kind()));
     kinds
 }
 

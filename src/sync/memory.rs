@@ -1,14 +1,20 @@
 //! What the loop remembers of an application between passes. All of it may be lost: a restart
 //! costs a dry run here and there, never correctness.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::handle::DriftRecord;
+use super::{handle::DriftRecord, operation::Resolved};
 use crate::{
+    api::Destination,
+    cluster::KindTable,
     object::{ObjectId, Turn},
-    plan::{Fingerprint, gate},
+    plan::{Desired, Fingerprint, gate},
 };
 
 /// Drift records kept of one application.
@@ -37,7 +43,20 @@ pub(crate) struct Memory {
     /// Uids of objects that we deleted and whether they were gone at once; the watch may not have
     /// said so yet.
     pub(crate) pruned: HashMap<String, bool>,
+    /// What Git wanted when it was last asked.
+    pub(crate) desired: Option<Wanted>,
+    /// When the status was last written.
+    pub(crate) written_at: Option<Instant>,
     heals: HashMap<ObjectId, Row>,
+}
+
+/// What Git wants, and everything that this depends on.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) resolved: Resolved,
+    pub(crate) destination: Destination,
+    pub(crate) kinds: Arc<KindTable>,
+    pub(crate) desired: Arc<Desired>,
 }
 
 /// Corrections of one object in a row.

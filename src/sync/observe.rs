@@ -111,7 +111,7 @@ pub(crate) async fn view(
             }
         }
     }
-    let tracked = ctx.store.tracked(&instance);
+    let tracked = ctx.tracked(&instance);
     view.tracked = tracked.iter().filter(|live| !live.has_owner).count();
     view.stale = stale(plan::prune::candidates(&tracked, desired), memory);
     let known_before = known_before(app);
@@ -188,7 +188,7 @@ async fn see(
 }
 
 fn seen(target: Target, state: State, live: Option<Arc<LiveObject>>) -> Seen {
-    let subject = Subject { target, state, health: None };
+    let subject = Subject { target, state, health: None, yields: Vec::new() };
     Seen { subject, live, health: None, drifts: Vec::new(), deleted: false, note: None }
 }
 
@@ -209,9 +209,10 @@ async fn compare(
     };
     let health = assess(ctx, &live);
     let mut seen = seen(target, State::Clean, Some(Arc::clone(&live)));
+    seen.subject.yields = fields;
     seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
     seen.health = health;
-    if let Some(other) = live.app.as_deref().filter(|owner| *owner != instance) {
+    if let Some(other) = live.app.as_deref().filter(|owner| !ctx.is_owner(instance, owner)) {
         seen.subject.state = State::Barred;
         seen.note = Some(Note::Shared(other.to_owned()));
         return seen;
@@ -233,8 +234,9 @@ async fn compare(
         Verdict::Doubt => ask(ctx, &mut seen, &live, memory).await,
     }
     // Without automation nothing will be applied, so whether a new commit means a difference has
-    // to be found out now.
-    if seen.subject.state == State::Changed && app.spec.automated().is_none() {
+    // to be found out now. And a target changes also when a field begins or ceases to yield.
+    let in_doubt = app.spec.automated().is_none() || !seen.subject.yields.is_empty();
+    if seen.subject.state == State::Changed && in_doubt {
         ask(ctx, &mut seen, &live, memory).await;
     }
     seen

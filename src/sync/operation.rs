@@ -195,6 +195,15 @@ fn result_of(step: &crate::plan::Step, came: &StepResult) -> ResourceResult {
     }
 }
 
+/// The commits that a sync is pinned to, one for each source; empty when it is not pinned.
+pub(crate) fn pinned(sync: &SyncOperation) -> Vec<String> {
+    match sync.revisions.as_slice() {
+        [] if sync.revision.is_empty() => Vec::new(),
+        [] => vec![sync.revision.clone()],
+        many => many.to_vec(),
+    }
+}
+
 /// Ends an operation.
 pub(crate) fn finish(
     state: &mut OperationState,

@@ -18,21 +18,21 @@ use super::{
     delete,
     entry::{Entry, REFRESH},
     heal,
-    memory::Memory,
+    memory::{Memory, Wanted},
     observe::{self, Note, View},
     operation::{self, Resolved, Standing},
     read::{self, Stopped, condition},
-    status::{self, Findings},
+    status,
 };
 use crate::{
     api::{
         AppProject, Application, ConditionType, OperationPhase, OperationState, RevisionHistory,
         SyncCode,
     },
-    object::{GroupKind, Turn},
-    plan::{Desired, gate, prune},
+    object::{GroupKind, ObjectId, Turn},
+    plan::{Desired, Target, gate, prune},
     report::{
-        events::{EventReason, EventType, Occurrence, Subject},
+        events::{EventReason, EventType},
         metrics::{AppLabels, Stage},
         status as shape,
     },
@@ -60,16 +60,23 @@ pub(crate) struct Pass<'a> {
     pub(crate) operation: Option<OperationState>,
     pub(crate) deployed: Option<RevisionHistory>,
     pub(crate) next: Option<Duration>,
-    refreshed: bool,
+    pub(crate) refreshed: bool,
 }
 
 /// What a pass works on.
 pub(crate) struct Work {
     pub(crate) project: Arc<AppProject>,
     pub(crate) resolved: Resolved,
-    pub(crate) desired: Desired,
+    pub(crate) desired: Arc<Desired>,
     pub(crate) kinds: BTreeSet<GroupKind>,
     pub(crate) view: View,
+}
+
+impl Work {
+    /// The target of an object, as it was last compared.
+    pub(crate) fn target(&self, id: &ObjectId) -> Option<&Target> {
+        self.view.seen.iter().map(|seen| &seen.subject.target).find(|target| target.id == *id)
+    }
 }
 
 /// Makes one pass. It does not fail: what stopped it is in the status.
@@ -161,6 +168,8 @@ impl Pass<'_> {
     async fn refresh(&mut self) {
         let Some(kind) = annotation(&self.app, REFRESH).map(str::to_owned) else { return };
         self.refreshed = true;
+        let text = format!("a {kind} refresh was asked for");
+        self.tell(EventType::Normal, EventReason::StatusRefreshed, text);
         if kind == "hard" {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
@@ -198,8 +207,7 @@ impl Pass<'_> {
     ) -> Result<Option<Work>, Stopped> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
-        let rendered = read::render(ctx, &app, &resolved).await?;
-        let desired = read::desire(ctx, &app, &rendered).await;
+        let desired = self.desire(&resolved).await?;
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
         let mut kinds = observe::kinds(&app, &desired);
@@ -212,6 +220,29 @@ impl Pass<'_> {
         let view = observe::view(ctx, &app, &project, &desired, &kinds, self.memory).await;
         ctx.metrics.stage_finished(Stage::Observe, started.elapsed());
         Ok(Some(Work { project, resolved, desired, kinds, view }))
+    }
+
+    /// What Git wants at `resolved`. While neither commit nor kinds change, the last answer holds
+    /// and no file is read.
+    async fn desire(&mut self, resolved: &Resolved) -> Result<Arc<Desired>, Stopped> {
+        let kinds = self.ctx.cluster.kinds();
+        if let Some(known) = &self.memory.desired
+            && known.resolved == *resolved
+            && known.destination == self.app.spec.destination
+            && Arc::ptr_eq(&known.kinds, &kinds)
+        {
+            return Ok(Arc::clone(&known.desired));
+        }
+        let rendered = read::render(self.ctx, &self.app, resolved).await?;
+        let desired = Arc::new(read::desire(self.ctx, &self.app, &rendered).await);
+        // A kind that is missing may be there the next time; only what is complete is kept.
+        self.memory.desired = desired.complete.then(|| Wanted {
+            resolved: resolved.clone(),
+            destination: self.app.spec.destination.clone(),
+            kinds: self.ctx.cluster.kinds(),
+            desired: Arc::clone(&desired),
+        });
+        Ok(desired)
     }
 
     /// True when this revision and source were in sync before: what differs now is drift.
@@ -242,12 +273,12 @@ impl Pass<'_> {
             }
             Standing::Running(state) => {
                 let automated = state.operation.initiated_by.automated;
-                let sync = state.operation.sync.as_ref();
-                let pinned = sync.map(|sync| sync.revision.clone()).unwrap_or_default();
+                let pinned = state.operation.sync.as_ref().map(operation::pinned);
+                let pinned = pinned.unwrap_or_default();
                 self.operation = Some(*state);
-                if automated && !pinned.is_empty() && pinned != spec.revision() {
+                if automated && !pinned.is_empty() && pinned != spec.revisions {
                     // A newer commit replaces the one that is being synced, at once.
-                    let text = format!("superseded by revision {}", spec.revision());
+                    let text = format!("superseded by revision {}", spec.revisions.join(", "));
                     self.end(OperationPhase::Failed, text);
                     return None;
                 }
@@ -357,10 +388,20 @@ impl Pass<'_> {
         let turn = self.memory.turn.unwrap_or(Turn::Cluster);
         let operation::Retry::After(delay) = operation::retry(last, turn) else { return None };
         let wait = operation::due_in(last, delay, self.now);
-        let text = format!("Failed last sync attempt to {}: {}", last_revision(last), last.message);
-        let held = condition(&ConditionType::SyncError, text);
-        self.conditions.push(held);
+        self.conditions.push(failure(last));
         (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// Holds the operation that has just failed against the application.
+    pub(crate) fn blame(&mut self) {
+        self.forgive();
+        self.conditions.extend(self.operation.as_ref().map(failure));
+    }
+
+    /// What the last try failed by is over: everything was taken now. Until then the condition
+    /// stands, so that it does not come and go with each try.
+    pub(crate) fn forgive(&mut self) {
+        self.conditions.retain(|held| !held.message.starts_with(FAILURE));
     }
 
     /// The live objects that may be deleted now, judged by options, completeness and budget.
@@ -451,7 +492,7 @@ impl Pass<'_> {
             self.operation = Some(operation::start(*requested, self.now));
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
-            self.end(OperationPhase::Error, stopped.condition.message.clone());
+            self.end_with_condition(OperationPhase::Error, stopped.condition.message.clone());
         }
         self.conditions.push(stopped.condition);
         self.publish(None, invalid).await;
@@ -464,109 +505,37 @@ impl Pass<'_> {
 
     /// Ends the operation.
     pub(crate) fn end(&mut self, phase: OperationPhase, message: String) {
+        self.end_telling(phase, message, None);
+    }
+
+    /// Ends the operation for a reason that a condition tells: its event does not repeat it.
+    pub(crate) fn end_with_condition(&mut self, phase: OperationPhase, message: String) {
+        self.end_telling(phase, message, Some("the conditions say why"));
+    }
+
+    fn end_telling(&mut self, phase: OperationPhase, message: String, told: Option<&str>) {
         let Some(state) = &mut self.operation else { return };
         operation::finish(state, phase, message, clock::now());
         let took = state.finished_at.as_ref().map_or(Duration::ZERO, |finished| {
             Duration::try_from(finished.0.duration_since(state.started_at.0)).unwrap_or_default()
         });
         let dry_run = state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run);
-        let (phase, message) = (state.phase.clone(), state.message.clone());
+        let phase = state.phase.clone();
+        let text = format!("sync {phase}: {}", told.unwrap_or(&state.message));
         self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
-        self.tell(kind, EventReason::OperationCompleted, format!("sync {phase}: {message}"));
-    }
-
-    /// Leaves a Kubernetes Event on the application.
-    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: String) {
-        let metadata = &self.app.metadata;
-        let subject = Subject {
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            name: metadata.name.clone().unwrap_or_default(),
-            uid: metadata.uid.clone().unwrap_or_default(),
-        };
-        self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
-    }
-
-    /// Writes the status when it differs from what the resource says.
-    pub(crate) async fn publish(&mut self, work: Option<&Work>, invalid: bool) {
-        let started = Instant::now();
-        let found = Findings {
-            view: work.map(|work| &work.view),
-            resolved: work.map(|work| &work.resolved),
-            conditions: self.conditions.clone(),
-            operation: self.operation.as_ref(),
-            deployed: self.deployed.take(),
-            invalid,
-        };
-        let new = status::build(&self.app, found, clock::now());
-        let old = serde_json::to_value(&self.app.status).unwrap_or_default();
-        let mut patch = json!({});
-        if let Some(status) = shape::merge_patch(&old, &new) {
-            patch["status"] = status;
-        }
-        if self.refreshed {
-            patch["metadata"] = json!({"annotations": {REFRESH: null}});
-        }
-        let done = self.operation.as_ref().filter(|state| state.phase.is_complete());
-        if done.is_some_and(|state| self.app.operation.as_ref() == Some(&state.operation)) {
-            patch["operation"] = Value::Null;
-        }
-        if patch.as_object().is_some_and(serde_json::Map::is_empty) {
-            return;
-        }
-        self.announce(&old, &new);
-        self.write(&patch).await;
-        self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
-    }
-
-    /// Sends the patch and takes over the answer.
-    async fn write(&mut self, patch: &Value) {
-        if self.ctx.stop.is_cancelled() {
-            return;
-        }
-        match self.ctx.patch_application(&self.entry.name, patch).await {
-            Ok(answer) => {
-                if let Ok(app) = Application::parse(answer.clone()) {
-                    self.app = Arc::new(app);
-                }
-                self.refreshed = false;
-                self.ctx.publish(&self.entry.name, &answer);
-                self.entry.update(answer);
-            }
-            Err(cause) => {
-                tracing::warn!(app = self.entry.name, %cause, "the status was not written");
-                self.look_again(STATUS_RETRY);
-            }
-        }
-    }
-
-    /// Kubernetes Events for conditions that appeared or went, and for a change of status.
-    fn announce(&self, old: &Value, new: &Value) {
-        let conditions = |status: &Value| -> Vec<(String, String)> {
-            let list = status.get("conditions").and_then(Value::as_array);
-            let text = |c: &Value, key: &str| c[key].as_str().unwrap_or_default().to_owned();
-            list.into_iter().flatten().map(|c| (text(c, "type"), text(c, "message"))).collect()
-        };
-        let (before, after) = (conditions(old), conditions(new));
-        for (kind, message) in after.iter().filter(|held| !before.contains(held)) {
-            let text = format!("{kind}: {message}");
-            self.tell(EventType::Warning, EventReason::ConditionRaised, text);
-        }
-        for (kind, _) in before.iter().filter(|held| !after.iter().any(|a| a.0 == held.0)) {
-            self.tell(EventType::Normal, EventReason::ConditionCleared, format!("{kind} is over"));
-        }
-        let word = |status: &Value, pointer: &str| {
-            status.pointer(pointer).and_then(Value::as_str).unwrap_or("Unknown").to_owned()
-        };
-        for (what, pointer) in [("sync", "/sync/status"), ("health", "/health/status")] {
-            let (was, is) = (word(old, pointer), word(new, pointer));
-            if was != is {
-                let text = format!("Updated {what} status: {was} -> {is}");
-                self.tell(EventType::Normal, EventReason::ResourceUpdated, text);
-            }
-        }
+        self.tell(kind, EventReason::OperationCompleted, text);
     }
 }
+
+/// The condition that a failed automated sync comes to; the same words for the same failure.
+fn failure(last: &OperationState) -> shape::Condition {
+    let text = format!("{FAILURE} {}: {}", last_revision(last), last.message);
+    condition(&ConditionType::SyncError, text)
+}
+
+/// How the condition of a failed automated sync begins.
+const FAILURE: &str = "Failed last sync attempt to";
 
 fn annotation<'a>(app: &'a Application, key: &str) -> Option<&'a str> {
     app.metadata.annotations.as_ref()?.get(key).map(String::as_str)
@@ -576,8 +545,6 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
-/// Pause before a status that could not be written is tried again.
-const STATUS_RETRY: Duration = Duration::from_secs(2);
 /// An automated sync that somebody ended does not start again by itself for this long.
 const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 /// The message of an operation that somebody ended.

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{context::Context, observe::chain, operation::Resolved, sources::Place};
+use super::{
+    context::Context,
+    observe::chain,
+    operation::{self, Resolved},
+    sources::Place,
+};
 use crate::{
     api::{AppProject, Application, ApplicationSource, ConditionType, SourceType, SyncOperation},
     object::{Finding, Origin, Severity, Turn},
@@ -92,12 +97,7 @@ pub(crate) async fn resolve_operation(
         (None, []) => app.spec.sources().to_vec(),
         (_, many) => many.to_vec(),
     };
-    let pinned: Vec<String> = match sync.revisions.as_slice() {
-        [] if sync.revision.is_empty() => Vec::new(),
-        [] => vec![sync.revision.clone()],
-        many => many.to_vec(),
-    };
-    resolve(ctx, app.spec.project(), &own, &pinned).await
+    resolve(ctx, app.spec.project(), &own, &operation::pinned(sync)).await
 }
 
 fn place(project: &str, source: &ApplicationSource) -> Place {
@@ -167,7 +167,11 @@ pub(crate) async fn desire(
     let manifests: Vec<_> =
         rendered.iter().flat_map(|rendered| rendered.manifests.iter().cloned()).collect();
     let instance = ctx.instance(app);
-    let to = Destination { instance: &instance, namespace: &app.spec.destination.namespace };
+    let to = Destination {
+        instance: &instance,
+        installation: &ctx.settings.namespace,
+        namespace: &app.spec.destination.namespace,
+    };
     let mut desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
     if !desired.complete && ctx.learn_kinds().await {
         desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);

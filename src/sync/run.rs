@@ -24,7 +24,7 @@ use crate::{
     cluster::{self, Cluster, ResourceEvent, ResourceQuery, Store, watch_resources},
     config::Settings,
     health::Child,
-    object::{GroupVersionKind, meta},
+    object::{GroupVersionKind, meta, tracking},
     render::RenderCache,
     report::{board::Board, events::EventSink, metrics::Metrics},
     server::{self, Access},
@@ -74,7 +74,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let stop = tasks.stop.clone();
     tasks.spawn("live store", async move { store.run(stop).await });
     let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
-    tasks.spawn("resources", inputs.follow(secret));
+    tasks.follow("resources", inputs.follow(secret));
     tasks.stop.cancelled().await;
     tasks.shut_down().await;
     tasks.verdict().map_or(Ok(()), |death| Err(anyhow::anyhow!(death)))
@@ -120,7 +120,9 @@ fn assemble(
         Arc::clone(&wake),
         settings.poll_interval,
     );
-    let store = Store::new(cluster.clone(), Child::reduce, move |app: &str| wake(app));
+    let ours = tracking::owner_key(&settings.namespace, "");
+    let changed = move |owner: &str| wake(owner.strip_prefix(&ours).unwrap_or(owner));
+    let store = Store::new(cluster.clone(), Child::reduce, changed);
     let ctx = Context {
         cluster,
         store,
@@ -152,9 +154,9 @@ impl Inputs {
         let known = Arc::new(known);
         let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
         let projects = follow_projects(ctx, fleet, Arc::clone(&known));
-        self.tasks.spawn("projects", projects);
+        self.tasks.follow("projects", projects);
         let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
-        self.tasks.spawn("secrets", secrets::follow(ctx, fleet, webhook, known));
+        self.tasks.follow("secrets", secrets::follow(ctx, fleet, webhook, known));
         if ready.wait_for(|known| *known >= 2).await.is_err() {
             return;
         }

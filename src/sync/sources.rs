@@ -270,7 +270,10 @@ impl Sources {
         let mut failures = 0_u32;
         loop {
             let started = Instant::now();
-            let moved = self.look(&repository).await;
+            let moved = tokio::select! {
+                moved = self.look(&repository) => moved,
+                () = self.tasks.stop.cancelled() => return,
+            };
             let failed = repository.in_trouble();
             let url = &repository.place.url;
             self.metrics.git_request(url, GitRequest::LsRemote, started.elapsed(), !failed);

@@ -93,6 +93,24 @@ pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> V
     Value::Object(status)
 }
 
+/// True when two statuses differ only in what is said about health, not in how it is.
+pub(crate) fn differ_in_words(old: &Value, new: &Value) -> bool {
+    fn quiet(status: &Value) -> Value {
+        let mut status = status.clone();
+        if let Some(health) = status.get_mut("health").and_then(Value::as_object_mut) {
+            health.remove("message");
+        }
+        let resources = status.get_mut("resources").and_then(Value::as_array_mut);
+        for entry in resources.into_iter().flatten() {
+            if let Some(health) = entry.get_mut("health").and_then(Value::as_object_mut) {
+                health.remove("message");
+            }
+        }
+        status
+    }
+    shape::merge_patch(&quiet(old), &quiet(new)).is_none()
+}
+
 fn put_list(status: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
     if list.is_empty() {
         status.remove(key);

@@ -6,4 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod common;
+mod told;
+
+mod bad_input;
 mod bed;
+mod chaos;
+mod deploy;
+mod drift;
+mod install;
+mod ownership;
+mod prune;

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::{
     plane::ControlPlane,
     process::{self, Guarded, Process},
@@ -17,6 +19,8 @@ use super::{
 
 /// How long a start may take until `/readyz` says yes, on a busy machine.
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// How long an answer of its API may take, on a busy machine.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// How a controller is started.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct ControllerOptions {
     pub args: Vec<String>,
     /// Further variables of the environment.
     pub envs: Vec<(String, String)>,
+    /// A program with arguments that becomes the controller: it gets the command line appended.
+    pub wrapper: Vec<String>,
     /// Whether [`Controller::start`] waits for `/readyz`.
     pub await_ready: bool,
 }
@@ -47,6 +53,7 @@ impl ControllerOptions {
             data_dir: None,
             args: Vec::new(),
             envs: Vec::new(),
+            wrapper: Vec::new(),
             await_ready: true,
         }
     }
@@ -78,7 +85,10 @@ impl Controller {
         let name = dir.file_name().expect("it has a name").to_string_lossy();
         let log = plane.logs_path().join(format!("{name}.log"));
         let kubeconfig = options.kubeconfig.clone().unwrap_or_else(|| plane.kubeconfig());
-        let mut command = Guarded::new(env!("CARGO_BIN_EXE_steadfast"))
+        let program = [env!("CARGO_BIN_EXE_steadfast").to_owned()];
+        let mut words = options.wrapper.iter().chain(&program);
+        let mut command = Guarded::new(words.next().expect("there is the program"))
+            .args(words)
             .args(["controller", "--listen=127.0.0.1:0", "--insecure-local"])
             .arg(format!("--kubeconfig={}", kubeconfig.display()))
             .arg(format!("--namespace={}", options.namespace))
@@ -128,6 +138,16 @@ impl Controller {
         get(self.address?, path)
     }
 
+    /// A request to its API: status and body. A body is sent as JSON.
+    #[track_caller]
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let address = self.address.expect("await_ready was called");
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        let (code, answer) = exchange(address, method, path, &body).expect("it answers");
+        let answer = serde_json::from_str(&answer).unwrap_or(Value::String(answer));
+        (code, answer)
+    }
+
     /// Everything that it logged.
     pub fn log(&self) -> String {
         self.process.log()
@@ -175,10 +195,18 @@ fn listen_address(log: &str) -> Option<SocketAddr> {
 
 /// A plain HTTP request on a connection of its own.
 fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let limit = Some(Duration::from_secs(5));
+    exchange(address, "GET", path, "")
+}
+
+fn exchange(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let limit = Some(ANSWER_LIMIT);
     let mut stream = TcpStream::connect_timeout(&address, limit?).ok()?;
     stream.set_read_timeout(limit).ok()?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;

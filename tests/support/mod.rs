@@ -13,6 +13,7 @@ pub mod controller;
 pub mod plane;
 pub mod process;
 pub mod proxy;
+pub mod repo;
 pub mod testbed;
 pub mod wait;
 
@@ -20,4 +21,5 @@ pub use audit::{AuditEvent, AuditMark, RequestCount, writes};
 pub use controller::{Controller, ControllerOptions};
 pub use plane::{Component, ControlPlane, Namespace, PlaneOptions};
 pub use proxy::{Fault, Proxy, Requests};
+pub use repo::Repo;
 pub use wait::eventually;

@@ -50,9 +50,11 @@ pub(super) fn live(mut object: Value, others: bool) -> Option<LiveObject> {
         Some(Value::Array(entries)) => entries,
         _ => Vec::new(),
     };
-    let own = entries.iter().find(|entry| is_ours(entry)).map(fields_of);
+    let own_entry = own_entry(&entries);
+    let is_own = |entry: &Value| own_entry.is_some_and(|own| std::ptr::eq(own, entry));
+    let own = own_entry.map(fields_of);
     let others =
-        others.then(|| entries.iter().filter(|entry| !is_ours(entry)).map(manager).collect());
+        others.then(|| entries.iter().filter(|entry| !is_own(entry)).map(manager).collect());
     let app = tracking::owner(&object, &id);
     Some(LiveObject {
         gvk,
@@ -76,18 +78,24 @@ fn fields_of(entry: &Value) -> FieldSet {
     entry.get("fieldsV1").map(FieldSet::parse).unwrap_or_default()
 }
 
-/// The fields of an object, as the server sent it, that our applies own; `None` when we never
-/// applied it.
+/// The fields of an object, as the server sent it, that we own; `None` when we never wrote it.
 pub fn own_fields(object: &Value) -> Option<FieldSet> {
     let entries = object.pointer("/metadata/managedFields")?.as_array()?;
-    entries.iter().find(|entry| is_ours(entry)).map(fields_of)
+    own_entry(entries).map(fields_of)
 }
 
-/// True for the entry of our applies.
+/// The entry of our applies; where there is none, that of our updates (an object that was
+/// replaced as a whole).
+fn own_entry(entries: &[Value]) -> Option<&Value> {
+    let by = |operation: &str| {
+        entries.iter().find(|entry| is_ours(entry) && text(entry, "operation") == operation)
+    };
+    by("Apply").or_else(|| by("Update"))
+}
+
+/// True for an entry of our writes to the object itself.
 fn is_ours(entry: &Value) -> bool {
-    text(entry, "manager") == FIELD_MANAGER
-        && text(entry, "operation") == "Apply"
-        && text(entry, "subresource").is_empty()
+    text(entry, "manager") == FIELD_MANAGER && text(entry, "subresource").is_empty()
 }
 
 fn manager(entry: &Value) -> Manager {

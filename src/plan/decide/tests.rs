@@ -20,6 +20,7 @@ fn subject(api_version: &str, kind: &str, name: &str, wave: i32, state: State) -
         },
         state,
         health: None,
+        yields: Vec::new(),
     }
 }
 

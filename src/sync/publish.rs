@@ -1,0 +1,136 @@
+//! What a pass tells: the status on the resource, and Kubernetes Events for what changed in it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    clock,
+    entry::REFRESH,
+    pass::{Pass, Work},
+    status::{self, Findings},
+};
+use crate::{
+    api::Application,
+    report::{
+        events::{EventReason, EventType, Occurrence, Subject},
+        metrics::Stage,
+        status as shape,
+    },
+};
+
+/// Least time between two writes of a status that differ in nothing but messages about health.
+const WORDS_EVERY: Duration = Duration::from_secs(1);
+/// Pause before a status that could not be written is tried again.
+const STATUS_RETRY: Duration = Duration::from_secs(2);
+
+impl Pass<'_> {
+    /// Leaves a Kubernetes Event on the application.
+    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: String) {
+        let metadata = &self.app.metadata;
+        let subject = Subject {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+        };
+        self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
+    }
+
+    /// Writes the status when it differs from what the resource says; false when that failed.
+    pub(crate) async fn publish(&mut self, work: Option<&Work>, invalid: bool) -> bool {
+        let started = Instant::now();
+        let found = Findings {
+            view: work.map(|work| &work.view),
+            resolved: work.map(|work| &work.resolved),
+            conditions: self.conditions.clone(),
+            operation: self.operation.as_ref(),
+            deployed: self.deployed.take(),
+            invalid,
+        };
+        let new = status::build(&self.app, found, clock::now());
+        let old = serde_json::to_value(&self.app.status).unwrap_or_default();
+        let mut patch = json!({});
+        if let Some(status) = shape::merge_patch(&old, &new) {
+            patch["status"] = status;
+        }
+        if self.refreshed {
+            patch["metadata"] = json!({"annotations": {REFRESH: null}});
+        }
+        let done = self.operation.as_ref().filter(|state| state.phase.is_complete());
+        if done.is_some_and(|state| self.app.operation.as_ref() == Some(&state.operation)) {
+            patch["operation"] = Value::Null;
+        }
+        if patch.as_object().is_some_and(serde_json::Map::is_empty) {
+            return true;
+        }
+        if patch.get("operation").is_none()
+            && !self.refreshed
+            && status::differ_in_words(&old, &new)
+        {
+            // Progress in words changes with every pod: a write a second is enough.
+            let since = self.memory.written_at.map_or(Duration::MAX, |at| at.elapsed());
+            if let Some(wait) = WORDS_EVERY.checked_sub(since) {
+                self.look_again(wait);
+                return true;
+            }
+        }
+        self.announce(&old, &new);
+        let written = self.write(&patch).await;
+        self.memory.written_at = Some(Instant::now());
+        self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
+        written
+    }
+
+    /// Sends the patch and takes over the answer; false when it was not taken.
+    async fn write(&mut self, patch: &Value) -> bool {
+        if self.ctx.stop.is_cancelled() {
+            return false;
+        }
+        match self.ctx.patch_application(&self.entry.name, patch).await {
+            Ok(answer) => {
+                if let Ok(app) = Application::parse(answer.clone()) {
+                    self.app = Arc::new(app);
+                }
+                self.refreshed = false;
+                self.ctx.publish(&self.entry.name, &answer);
+                self.entry.update(answer);
+                true
+            }
+            Err(cause) => {
+                tracing::warn!(app = self.entry.name, %cause, "the status was not written");
+                self.look_again(STATUS_RETRY);
+                false
+            }
+        }
+    }
+
+    /// Kubernetes Events for conditions that appeared or went, and for a change of status.
+    fn announce(&self, old: &Value, new: &Value) {
+        let conditions = |status: &Value| -> Vec<(String, String)> {
+            let list = status.get("conditions").and_then(Value::as_array);
+            let text = |c: &Value, key: &str| c[key].as_str().unwrap_or_default().to_owned();
+            list.into_iter().flatten().map(|c| (text(c, "type"), text(c, "message"))).collect()
+        };
+        let (before, after) = (conditions(old), conditions(new));
+        for (kind, message) in after.iter().filter(|held| !before.contains(held)) {
+            let text = format!("{kind}: {message}");
+            self.tell(EventType::Warning, EventReason::ConditionRaised, text);
+        }
+        for (kind, _) in before.iter().filter(|held| !after.iter().any(|a| a.0 == held.0)) {
+            self.tell(EventType::Normal, EventReason::ConditionCleared, format!("{kind} is over"));
+        }
+        let word = |status: &Value, pointer: &str| {
+            status.pointer(pointer).and_then(Value::as_str).unwrap_or("Unknown").to_owned()
+        };
+        for (what, pointer) in [("sync", "/sync/status"), ("health", "/health/status")] {
+            let (was, is) = (word(old, pointer), word(new, pointer));
+            if was != is {
+                let text = format!("Updated {what} status: {was} -> {is}");
+                self.tell(EventType::Normal, EventReason::ResourceUpdated, text);
+            }
+        }
+    }
+}
