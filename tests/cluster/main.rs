@@ -18,6 +18,6 @@ mod chaos;
 mod deploy;
 mod drift;
 mod install;
-mod repositories;
 mod ownership;
 mod prune;
+mod repositories;

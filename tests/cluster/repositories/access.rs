@@ -53,7 +53,9 @@ async fn passwords_come_from_secrets_and_a_corrected_one_is_used_at_once() {
     assert!(text.contains("no trusted TLS connection"), "{text}");
     config(&scene, "argocd-tls-certs-cm", "127.0.0.1", &tls.ca_pem);
     let refused = |text: &str| text.contains("refused the credentials");
-    scene.until("own", "the credentials to be refused", |app| refused(&app["status"].to_string())).await;
+    scene
+        .until("own", "the credentials to be refused", |app| refused(&app["status"].to_string()))
+        .await;
     let wrong = json!({"type": "git", "url": url, "username": "ada", "password": "wrong-password"});
     secret(&scene, "own", "repository", &wrong);
     let counts = server.counts().refused;

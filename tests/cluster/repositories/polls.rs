@@ -40,7 +40,10 @@ async fn applications_of_one_repository_share_its_polls_and_render_only_what_con
     eventually(LIMIT, "five polls", enough).await;
     let asked = server.counts();
     let seconds = begin.elapsed().as_secs();
-    println!("{} polls of {APPLICATIONS} applications in {seconds} s", asked.listings - counts.listings);
+    println!(
+        "{} polls of {APPLICATIONS} applications in {seconds} s",
+        asked.listings - counts.listings
+    );
     // The interval is a second, shortened by a tenth at most.
     let most = usize::try_from(seconds * 10 / 9).unwrap() + 2;
     assert!(asked.listings - counts.listings <= most, "{counts:?} {asked:?} in {seconds} s");
@@ -67,7 +70,8 @@ async fn deliver(scene: &Scene, url: &str, secret: Option<&str>) -> (u16, Value)
         .header("x-github-event", "push")
         .header("content-type", "application/json");
     if let Some(secret) = secret {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
         mac.update(body.as_bytes());
         let digits: String =
             mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -100,7 +104,8 @@ async fn a_signed_push_is_synced_at_once_and_others_are_refused() {
     scene.repo.write("shop/a.yaml", &config_map("pushed", &[("key", "two")]));
     let second = scene.repo.commit("second");
     // The secret may not have been seen yet: until then every delivery is taken.
-    let refused = async || (deliver(&scene, "https://git.example/other", None).await.0 == 401).then_some(());
+    let refused =
+        async || (deliver(&scene, "https://git.example/other", None).await.0 == 401).then_some(());
     eventually(LIMIT, "the secret to be used", refused).await;
     let (code, answer) = deliver(&scene, &url, None).await;
     assert_eq!(code, 401, "{answer}");
