@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt::Write,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -24,6 +24,8 @@ use crate::worker::{Enforcement, Launcher, Limits};
 const NAME_BYTES: usize = 16;
 /// A mirror that nobody asked for this long is forgotten, and removed from disk.
 const UNUSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// A mirror on disk that nobody polled for this long is removed at the start.
+const STALE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Polls at the same time of repositories that did not answer the last time.
 const DOUBTFUL_POLLS_MAX: usize = 4;
@@ -129,9 +131,10 @@ impl Mirrors {
     /// Keeps mirrors in `data_dir/git`. The directory is made; what is in it is used again.
     pub fn new(data_dir: &Path, options: MirrorOptions) -> io::Result<Self> {
         let home = data_dir.join("git");
-        std::fs::create_dir_all(&home)?;
+        fs::create_dir_all(&home)?;
         // Children get their paths from here, and their working directory is not ours.
         let home = home.canonicalize()?;
+        remove_stale(&home)?;
         let polls = Semaphore::new(options.polls_max.max(1));
         let (mirrors, enforcement) = (Mutex::default(), Mutex::default());
         let doubtful_polls = Semaphore::new(DOUBTFUL_POLLS_MAX);
@@ -210,6 +213,20 @@ impl Mirrors {
         mirrors.insert(id, Arc::clone(&mirror));
         Ok(mirror)
     }
+}
+
+/// Removes mirrors that no process has polled into for a long time: their repositories or their
+/// credentials are not in use any more.
+fn remove_stale(home: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(home)? {
+        let entry = entry?;
+        // Every poll makes and removes a directory in it.
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if age > STALE_MAX {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn has_credentials(access: &RepoAccess) -> bool {

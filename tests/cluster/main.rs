@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/git.rs"]
+mod git;
+
 mod common;
 mod told;
 
@@ -21,3 +24,4 @@ mod operations;
 mod ownership;
 mod prune;
 mod shared;
+mod repositories;

@@ -247,6 +247,20 @@ async fn a_directory_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test]
+async fn a_mirror_that_was_not_used_for_weeks_is_removed_at_the_start() {
+    let (old, new) = (Repo::new(&[("a", "old")]), Repo::new(&[("a", "new")]));
+    let mirrors = Fixture::new();
+    mirrors.commit(&public(old.file_url()), "main").await;
+    let home = mirrors.home();
+    mirrors.commit(&public(new.file_url()), "main").await;
+    let touched = Command::new("touch").args(["-d", "8 days ago"]).arg(&home).status();
+    assert!(touched.expect("there is touch").success());
+    let mirrors = mirrors.restart();
+    assert!(!home.exists());
+    assert!(mirrors.home().exists(), "the other one stays");
+}
+
+#[tokio::test]
 async fn a_poll_reads_nothing_outside_its_own_repository() {
     let repo = Repo::new(&[("a", "one")]);
     // A repository that borrows all its objects from another one beside it.

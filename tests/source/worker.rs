@@ -50,7 +50,7 @@ async fn launch(
         silence_s_max: 1,
     };
     let launched = Launcher::new(program).launch::<GitFetch>(request, limits, cancel).await;
-    launched.err().expect("the program gives no answer")
+    launched.expect_err("the program gives no answer")
 }
 
 #[tokio::test]
