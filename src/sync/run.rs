@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use futures::StreamExt;
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -92,6 +93,14 @@ async fn connect(settings: &Settings) -> anyhow::Result<Cluster> {
             .install_crds(&api::crds(), deadline, &|| true)
             .await
             .context("cannot install the custom resource definitions")?;
+        // Whoever asks for the definitions wants to begin: the namespace of the applications too.
+        let name = &settings.namespace;
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        let made = cluster.create(&namespace, &|| true).await;
+        if made.with_context(|| format!("cannot create the namespace {name}"))?.is_some() {
+            tracing::info!(namespace = name, "the namespace was created");
+        }
     }
     Ok(cluster)
 }

@@ -23,5 +23,5 @@ mod install;
 mod operations;
 mod ownership;
 mod prune;
-mod shared;
 mod repositories;
+mod shared;
