@@ -18,6 +18,7 @@ mod deploy;
 mod drift;
 mod examples;
 mod install;
+mod malformed;
 mod operations;
 mod ownership;
 mod projects;

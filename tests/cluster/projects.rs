@@ -119,7 +119,7 @@ async fn forbidden_objects_are_named_and_the_others_are_synced() {
     // One condition names all three.
     let message = scene.condition("shop", "SyncError").await;
     println!("forbidden objects as people see them: {message}");
-    for text in ["Secret", "ClusterRole", other.name(), "elsewhere", "project team"] {
+    for text in ["/password", &role, other.name(), "/elsewhere", "project team"] {
         assert!(message.contains(text), "{text}: {message}");
     }
     scene.event("shop", "ConditionRaised", &["SyncError", "project team"]).await;
