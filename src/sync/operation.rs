@@ -13,7 +13,7 @@ use crate::{
         OperationState, ResourceResult, ResultCode, RevisionHistory, SyncOperation,
         SyncOperationResult, SyncPhase,
     },
-    object::{ObjectId, Turn},
+    object::{ObjectId, Turn, mask},
     plan::{Action, Outcome, Plan, StepResult, gate},
 };
 
@@ -212,7 +212,7 @@ pub(crate) fn finish(
     now: Timestamp,
 ) {
     state.phase = phase;
-    state.message = message;
+    state.message = mask::text(&message).into_owned();
     state.finished_at = Some(Time(now));
 }
 

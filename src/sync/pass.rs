@@ -29,8 +29,8 @@ use crate::{
         AppProject, Application, ConditionType, OperationPhase, OperationState, RevisionHistory,
         SyncCode,
     },
-    object::{GroupKind, Turn},
-    plan::{Desired, gate, prune},
+    object::{GroupKind, ObjectId, Turn},
+    plan::{Desired, Target, gate, prune},
     report::{
         events::{EventReason, EventType},
         metrics::{AppLabels, Stage},
@@ -70,6 +70,13 @@ pub(crate) struct Work {
     pub(crate) desired: Arc<Desired>,
     pub(crate) kinds: BTreeSet<GroupKind>,
     pub(crate) view: View,
+}
+
+impl Work {
+    /// The target of an object, as it was last compared.
+    pub(crate) fn target(&self, id: &ObjectId) -> Option<&Target> {
+        self.view.seen.iter().map(|seen| &seen.subject.target).find(|target| target.id == *id)
+    }
 }
 
 /// Makes one pass. It does not fail: what stopped it is in the status.
@@ -385,10 +392,20 @@ impl Pass<'_> {
         let turn = self.memory.turn.unwrap_or(Turn::Cluster);
         let operation::Retry::After(delay) = operation::retry(last, turn) else { return None };
         let wait = operation::due_in(last, delay, self.now);
-        let text = format!("Failed last sync attempt to {}: {}", last_revision(last), last.message);
-        let held = condition(&ConditionType::SyncError, text);
-        self.conditions.push(held);
+        self.conditions.push(failure(last));
         (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// Holds the operation that has just failed against the application.
+    pub(crate) fn blame(&mut self) {
+        self.forgive();
+        self.conditions.extend(self.operation.as_ref().map(failure));
+    }
+
+    /// What the last try failed by is over: everything was taken now. Until then the condition
+    /// stands, so that it does not come and go with each try.
+    pub(crate) fn forgive(&mut self) {
+        self.conditions.retain(|held| !held.message.starts_with(FAILURE));
     }
 
     /// The live objects that may be deleted now, judged by options, completeness and budget.
@@ -486,7 +503,7 @@ impl Pass<'_> {
             self.operation = Some(operation::start(*requested, self.now));
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
-            self.end(OperationPhase::Error, stopped.condition.message.clone());
+            self.end_with_condition(OperationPhase::Error, stopped.condition.message.clone());
         }
         self.conditions.push(stopped.condition);
         self.publish(None, invalid).await;
@@ -499,18 +516,37 @@ impl Pass<'_> {
 
     /// Ends the operation.
     pub(crate) fn end(&mut self, phase: OperationPhase, message: String) {
+        self.end_telling(phase, message, None);
+    }
+
+    /// Ends the operation for a reason that a condition tells: its event does not repeat it.
+    pub(crate) fn end_with_condition(&mut self, phase: OperationPhase, message: String) {
+        self.end_telling(phase, message, Some("the conditions say why"));
+    }
+
+    fn end_telling(&mut self, phase: OperationPhase, message: String, told: Option<&str>) {
         let Some(state) = &mut self.operation else { return };
         operation::finish(state, phase, message, clock::now());
         let took = state.finished_at.as_ref().map_or(Duration::ZERO, |finished| {
             Duration::try_from(finished.0.duration_since(state.started_at.0)).unwrap_or_default()
         });
         let dry_run = state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run);
-        let (phase, message) = (state.phase.clone(), state.message.clone());
+        let phase = state.phase.clone();
+        let text = format!("sync {phase}: {}", told.unwrap_or(&state.message));
         self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
-        self.tell(kind, EventReason::OperationCompleted, format!("sync {phase}: {message}"));
+        self.tell(kind, EventReason::OperationCompleted, text);
     }
 }
+
+/// The condition that a failed automated sync comes to; the same words for the same failure.
+fn failure(last: &OperationState) -> shape::Condition {
+    let text = format!("{FAILURE} {}: {}", last_revision(last), last.message);
+    condition(&ConditionType::SyncError, text)
+}
+
+/// How the condition of a failed automated sync begins.
+const FAILURE: &str = "Failed last sync attempt to";
 
 fn annotation<'a>(app: &'a Application, key: &str) -> Option<&'a str> {
     app.metadata.annotations.as_ref()?.get(key).map(String::as_str)

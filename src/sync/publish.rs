@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     api::Application,
+    object::mask,
     report::{
         events::{EventReason, EventType, Occurrence, Subject},
         metrics::Stage,
@@ -36,6 +37,7 @@ impl Pass<'_> {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
         };
+        let message = mask::text(&message).into_owned();
         self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
     }
 

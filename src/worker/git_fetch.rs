@@ -27,7 +27,7 @@ use mirror::Mirror;
 use receive::History;
 use remote::Connection;
 
-pub use failure::{Failure, FailureKind, kind_of_stderr};
+pub use failure::{Failure, FailureKind};
 pub use mirror::open as open_mirror;
 pub use revision::{ABBREVIATED_CHARS_MIN, Missing, Target, is_full_id};
 
@@ -133,7 +133,8 @@ impl Job for GitFetch {
     }
 
     fn run(request: Request, progress: &Progress) -> Result<Answer, Failure> {
-        Poll::new(&request, progress)?.run()
+        let mut poll = Poll::new(&request, progress)?;
+        poll.run().map_err(|failure| remote::with_words_of_ssh(&request, failure))
     }
 }
 
@@ -158,7 +159,7 @@ impl<'a> Poll<'a> {
         Ok(Self { request, progress, mirror, remote, fetched: 0 })
     }
 
-    fn run(mut self) -> Result<Answer, Failure> {
+    fn run(&mut self) -> Result<Answer, Failure> {
         self.progress.step("listing refs");
         let refs = self.remote.list_refs(&self.request.targets)?;
         let asked = &self.request.targets;
@@ -200,7 +201,7 @@ impl<'a> Poll<'a> {
             return Ok(false);
         }
         self.progress.step(&format!("fetching {} commits", missing.len()));
-        match self.receive(missing.clone(), History::Cut) {
+        match self.receive(&missing, History::Cut) {
             Err(failure) if failure.kind == FailureKind::Refused => {}
             outcome => return outcome.map(|()| false),
         }
@@ -208,7 +209,7 @@ impl<'a> Poll<'a> {
         let mut whole = false;
         for id in missing {
             self.remote.reopen()?;
-            match self.receive(vec![id], History::Cut) {
+            match self.receive(&[id], History::Cut) {
                 Err(failure) if failure.kind == FailureKind::Refused => {
                     whole |= !self.denies_existence(&failure);
                 }
@@ -230,16 +231,16 @@ impl<'a> Poll<'a> {
         self.progress.step("fetching the whole history");
         let tips = self.remote.list_all()?;
         let tips: Vec<ObjectId> = tips.iter().filter_map(|tip| tip.id.parse().ok()).collect();
-        if tips.is_empty() { Ok(()) } else { self.receive(tips, History::Whole) }
+        if tips.is_empty() { Ok(()) } else { self.receive(&tips, History::Whole) }
     }
 
-    fn receive(&mut self, wants: Vec<ObjectId>, history: History) -> Result<(), Failure> {
-        receive::receive(&mut self.remote, &self.mirror, wants.clone(), history)?;
-        if !self.mirror.missing(&wants).is_empty() {
+    fn receive(&mut self, wants: &[ObjectId], history: History) -> Result<(), Failure> {
+        receive::receive(&mut self.remote, &self.mirror, wants.to_vec(), history)?;
+        if !self.mirror.missing(wants).is_empty() {
             let detail = "commits that were just fetched cannot be read";
             return Err(Failure::new(FailureKind::Damaged, detail));
         }
-        self.mirror.keep(&wants)?;
+        self.mirror.keep(wants)?;
         self.fetched += wants.len();
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::support::{
 /// Long enough for a machine that does much else.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// The pause between two looks.
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// Lines of the controller's log that a failure shows.
 const LOG_LINES: usize = 40;
 /// Lives in Git as the path of most applications.

@@ -6,8 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/git.rs"]
+mod git;
+
 mod common;
-mod ground;
+mod told;
 
 mod arrival;
 mod bad_input;
@@ -24,3 +27,4 @@ mod ownership;
 mod projects;
 mod prune;
 mod shared;
+mod repositories;

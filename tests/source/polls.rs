@@ -185,6 +185,27 @@ async fn slow_servers_do_not_hold_up_others() {
 }
 
 #[tokio::test]
+async fn servers_that_do_not_answer_do_not_use_up_the_polls() {
+    let (dead, live) = (Repo::new(&[("a", "dead")]), Repo::new(&[("a", "live")]));
+    let http = GitHttpServer::http(dead.root());
+    http.behave(Behaviour::Hang);
+    let mirrors = Arc::new(Fixture::with(|options| {
+        options.polls_max = 1;
+        options.silence_max = Duration::from_secs(1);
+    }));
+    let access = public(http.url("repo.git"));
+    mirrors.resolve(&access, "main").await.expect_err("nobody answers");
+    let waiting = tokio::spawn({
+        let mirrors = Arc::clone(&mirrors);
+        async move { mirrors.resolve(&access, "main").await }
+    });
+    eventually("the second poll", || !processes_of(mirrors.dir.path()).is_empty()).await;
+    assert_eq!(mirrors.commit(&public(live.file_url()), "main").await, live.head());
+    assert!(!waiting.is_finished(), "the only slot was free all the time");
+    waiting.abort();
+}
+
+#[tokio::test]
 async fn a_mirror_that_grows_in_pieces_is_made_anew_while_it_is_read() {
     let repo = Repo::new(&[("a", "0")]);
     let mirrors = Fixture::with(|options| options.packs_max = 2);
