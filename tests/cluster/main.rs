@@ -26,5 +26,5 @@ mod operations;
 mod ownership;
 mod projects;
 mod prune;
-mod shared;
 mod repositories;
+mod shared;
