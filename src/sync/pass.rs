@@ -10,7 +10,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::{
     act, clock,
@@ -21,6 +20,7 @@ use super::{
     memory::{Memory, Wanted},
     observe::{self, Note, View},
     operation::{self, Resolved, Standing},
+    publish,
     read::{self, Stopped, condition},
     status,
 };
@@ -86,7 +86,9 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let latest = entry.latest();
     let app = match Application::parse((*latest).clone()) {
         Ok(app) => app,
-        Err(cause) => return unreadable(ctx, entry, &latest, &cause.to_string()).await,
+        Err(cause) => {
+            return publish::unreadable(ctx, entry, &latest, &observe::chain(&cause)).await;
+        }
     };
     let mut pass = Pass {
         ctx,
@@ -116,28 +118,6 @@ pub(crate) fn labels(app: &Application) -> AppLabels<'_> {
         project: app.spec.project(),
         dest_server: &app.spec.destination.server,
     }
-}
-
-/// An Application that does not parse: say so on the resource itself and wait for an edit.
-async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why: &str) -> PassEnd {
-    let old = latest.get("status").cloned().unwrap_or_else(|| json!({}));
-    let empty = Vec::new();
-    let known = old.get("conditions").and_then(Value::as_array).unwrap_or(&empty);
-    let kind = ConditionType::InvalidSpecError;
-    let held = [condition(&kind, why)];
-    let time = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
-    let mut new = old.clone();
-    new["conditions"] = Value::from(conditions);
-    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
-    new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
-    if let Some(patch) = shape::merge_patch(&old, &new) {
-        match ctx.patch_application(&entry.name, &json!({"status": patch})).await {
-            Ok(answer) => drop(entry.update(answer)),
-            Err(cause) => tracing::warn!(app = entry.name, %cause, "the status was not written"),
-        }
-    }
-    PassEnd::default()
 }
 
 impl Pass<'_> {

@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 
 use super::{
     clock,
-    entry::REFRESH,
-    pass::{Pass, Work},
+    context::Context,
+    entry::{Entry, REFRESH},
+    pass::{Pass, PassEnd, Work},
+    read::condition,
     status::{self, Findings},
 };
 use crate::{
-    api::Application,
+    api::{Application, ConditionType, SyncCode},
     object::mask,
+    object::meta,
     report::{
         events::{EventReason, EventType, Occurrence, Subject},
         metrics::Stage,
@@ -133,6 +136,45 @@ impl Pass<'_> {
                 let text = format!("Updated {what} status: {was} -> {is}");
                 self.tell(EventType::Normal, EventReason::ResourceUpdated, text);
             }
+        }
+    }
+}
+
+/// An Application that does not parse: say so on the resource itself and wait for an edit.
+pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why: &str) -> PassEnd {
+    let old = latest.get("status").cloned().unwrap_or_else(|| json!({}));
+    let empty = Vec::new();
+    let known = old.get("conditions").and_then(Value::as_array).unwrap_or(&empty);
+    let kind = ConditionType::InvalidSpecError;
+    let held = [condition(&kind, why)];
+    let time = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
+    let mut new = old.clone();
+    new["conditions"] = Value::from(conditions);
+    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
+    new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
+    let Some(patch) = shape::merge_patch(&old, &new) else { return PassEnd::default() };
+    match ctx.patch_application(&entry.name, &json!({"status": patch})).await {
+        Ok(answer) => {
+            let subject = Subject {
+                namespace: meta::namespace(&answer).to_owned(),
+                name: meta::name(&answer).to_owned(),
+                uid: meta::uid(&answer).to_owned(),
+            };
+            let occurrence = Occurrence {
+                subject,
+                event_type: EventType::Warning,
+                reason: EventReason::ConditionRaised,
+                message: format!("{}: {why}", kind.as_str()),
+            };
+            ctx.events.emit(occurrence, clock::now());
+            ctx.publish(&entry.name, &answer);
+            entry.update(answer);
+            PassEnd::default()
+        }
+        Err(cause) => {
+            tracing::warn!(app = entry.name, %cause, "the status was not written");
+            PassEnd { next: Some(STATUS_RETRY) }
         }
     }
 }
