@@ -58,7 +58,10 @@ async fn a_thousand_corrections_and_two_hundred_commits_leave_memory_flat_and_th
     let mut resident = vec![resident_kib(pid)];
     for _ in 0..DRIFTS {
         stream::iter(first.keys())
-            .map(|name| api.patch(name, &parameters, &Patch::Merge(&drift)))
+            .map(|name| {
+                let (api, parameters, patch) = (&api, &parameters, Patch::Merge(&drift));
+                async move { api.patch(name, parameters, &patch).await }
+            })
             .buffer_unordered(16)
             .try_collect::<Vec<_>>()
             .await
