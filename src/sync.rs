@@ -4,6 +4,7 @@
 //! a webhook, a timer) only wake it up and carry nothing.
 
 mod act;
+mod claims;
 mod clock;
 mod context;
 mod delete;

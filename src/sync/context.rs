@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::sources::Sources;
+use super::{claims::Claims, sources::Sources};
 use crate::{
     api::{AppProject, Application},
     cluster::{Cluster, ClusterError, Store},
@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) store: Store<Child>,
     /// Repositories and who reads them.
     pub(crate) sources: Arc<Sources>,
+    /// Who names which object.
+    pub(crate) claims: Claims,
     /// Rendered manifests by what they were rendered from.
     pub(crate) renders: Arc<RenderCache>,
     /// Projects by name.

@@ -1,7 +1,7 @@
 //! All applications: one entry and one task for each, born and ended by the watch on the resource.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -79,6 +79,7 @@ impl Fleet {
         ctx.board.remove(name);
         ctx.store.forget(name);
         ctx.sources.read_by_nobody(name);
+        ctx.claims.set(name, BTreeSet::new());
     }
 
     /// The task of one application: one pass at a time, whenever somebody asks for one.

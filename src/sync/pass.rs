@@ -324,6 +324,10 @@ impl Pass<'_> {
         if let Some(spec) = self.other_revision(&work).await {
             work = spec;
         }
+        if work.desired.complete && !self.entry.gone.is_cancelled() {
+            let named = work.desired.targets.iter().map(|target| target.id.clone()).collect();
+            self.ctx.claims.set(&self.ctx.instance(&self.app), named);
+        }
         self.note_view(&work.view);
         if status::is_in_sync(&work.view) && work.desired.complete {
             self.memory.synced_at.clone_from(&work.resolved.revisions);
@@ -448,6 +452,7 @@ impl Pass<'_> {
 
     /// Conditions that follow from what was seen.
     fn note_view(&mut self, view: &View) {
+        let app = self.ctx.instance(&self.app);
         let mut shared = Vec::new();
         let mut forbidden = Vec::new();
         let mut unseen = view.problems.clone();
@@ -457,7 +462,12 @@ impl Pass<'_> {
                 Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
                 Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
                 Some(Note::Unseen(why)) => unseen.push(why.clone()),
-                None => {}
+                None => {
+                    let others = self.ctx.claims.others(&app, id);
+                    if !others.is_empty() {
+                        shared.push(format!("{id} is also in {}", others.join(", ")));
+                    }
+                }
             }
         }
         let mut hold = |kind: ConditionType, mut texts: Vec<String>, hint: &str| {
@@ -467,7 +477,8 @@ impl Pass<'_> {
                 self.conditions.push(condition(&kind, text));
             }
         };
-        let hint = "; it is left alone: remove it from one of the applications";
+        let hint = "; what belongs to another application is left alone: remove it from all \
+                    applications but one";
         hold(ConditionType::SharedResourceWarning, shared, hint);
         hold(ConditionType::SyncError, forbidden, "");
         hold(ConditionType::ComparisonError, unseen, "");

@@ -8,10 +8,12 @@ use std::{
 
 use anyhow::Context as _;
 use futures::StreamExt;
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    claims::Claims,
     context::{Context, application_kind},
     fleet::Fleet,
     handle::{Handle, Readiness},
@@ -91,6 +93,14 @@ async fn connect(settings: &Settings) -> anyhow::Result<Cluster> {
             .install_crds(&api::crds(), deadline, &|| true)
             .await
             .context("cannot install the custom resource definitions")?;
+        // Whoever asks for the definitions wants to begin: the namespace of the applications too.
+        let name = &settings.namespace;
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        let made = cluster.create(&namespace, &|| true).await;
+        if made.with_context(|| format!("cannot create the namespace {name}"))?.is_some() {
+            tracing::info!(namespace = name, "the namespace was created");
+        }
     }
     Ok(cluster)
 }
@@ -120,6 +130,7 @@ fn assemble(
         Arc::clone(&wake),
         settings.poll_interval,
     );
+    let claims = Claims::new(Arc::clone(&wake));
     let ours = tracking::owner_key(&settings.namespace, "");
     let changed = move |owner: &str| wake(owner.strip_prefix(&ours).unwrap_or(owner));
     let store = Store::new(cluster.clone(), Child::reduce, changed);
@@ -127,6 +138,7 @@ fn assemble(
         cluster,
         store,
         sources: Arc::new(sources),
+        claims,
         renders: Arc::new(RenderCache::new(RENDERS_MAX, RENDER_BYTES_MAX)),
         projects: RwLock::new(HashMap::new()),
         board: Arc::new(Board::default()),

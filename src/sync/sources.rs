@@ -270,8 +270,10 @@ impl Sources {
         let mut failures = 0_u32;
         loop {
             let started = Instant::now();
+            // A server that says nothing must not hold up a stop: the worker ends with the look.
             let moved = tokio::select! {
                 moved = self.look(&repository) => moved,
+                () = repository.abandoned.cancelled() => return,
                 () = self.tasks.stop.cancelled() => return,
             };
             let failed = repository.in_trouble();

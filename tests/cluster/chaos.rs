@@ -1,8 +1,10 @@
 //! The loop while everything around it fails: it is killed, its server goes away, answers get lost.
 
 mod disk;
+mod endurance;
 mod faults;
 mod kills;
+mod races;
 mod rig;
 mod server_gone;
 mod stop;

@@ -45,7 +45,7 @@ impl Scene {
         Self::with(plane, name, |options| options).await
     }
 
-    /// A scene whose controller is started with the options that `adjust` returns.
+    /// A scene whose controller has other options.
     pub(crate) async fn with(
         plane: Arc<ControlPlane>,
         name: &str,
@@ -54,7 +54,8 @@ impl Scene {
         let home = plane.namespace(&format!("{name}-apps")).await;
         let target = plane.namespace(name).await;
         let client = plane.client().await;
-        let controller = Controller::start(&plane, adjust(options(&home)));
+        let options = ControllerOptions::new(home.name()).arg("--install-crds");
+        let controller = Controller::start(&plane, adjust(options));
         Self { home, target, repo: Repo::init(name), controller, client, plane }
     }
 
@@ -314,16 +315,6 @@ impl Scene {
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
-}
-
-/// Starts a controller for the Applications in a namespace.
-pub(crate) fn start(plane: &ControlPlane, home: &Namespace) -> Controller {
-    Controller::start(plane, options(home))
-}
-
-/// How a controller for the Applications in a namespace is started.
-fn options(home: &Namespace) -> ControllerOptions {
-    ControllerOptions::new(home.name()).arg("--install-crds")
 }
 
 /// The path of an object: `object_path("shop", "apps/v1", "deployments", "web")`.

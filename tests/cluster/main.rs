@@ -12,14 +12,18 @@ mod git;
 mod common;
 mod told;
 
+mod arrival;
 mod bad_input;
 mod bed;
 mod chaos;
 mod command_line;
+mod deletion;
 mod deploy;
 mod drift;
 mod install;
+mod operations;
 mod ownership;
 mod prune;
 mod repositories;
+mod shared;
 mod status_api;

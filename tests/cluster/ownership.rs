@@ -84,7 +84,8 @@ async fn taking_over_a_workload_keeps_its_pods() {
     scene.healthy("shop", &commit).await;
     assert_eq!(pods(), before);
     let live = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
-    assert_eq!(live["status"]["observedGeneration"], 1, "{:#}", live["metadata"]);
+    let annotations = &live["metadata"]["annotations"];
+    assert_eq!(annotations["deployment.kubernetes.io/revision"], "1", "{annotations:#}");
     scene.assert_settled("shop").await;
 
     // From now on it is changed by Git alone, also in what kubectl had set.

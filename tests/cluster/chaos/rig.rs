@@ -60,6 +60,11 @@ impl Repo {
 
     /// Commits exactly these ConfigMaps; returns the commit.
     pub(super) fn commit(&self, maps: &Maps) -> String {
+        self.commit_with(maps, &[])
+    }
+
+    /// The same and other objects.
+    pub(super) fn commit_with(&self, maps: &Maps, others: &[Value]) -> String {
         let dir = self.dir.join("manifests");
         fs::remove_dir_all(&dir).expect("it is there");
         fs::create_dir(&dir).expect("the parent is there");
@@ -74,6 +79,10 @@ impl Repo {
                 write!(text, "---\n{map}\n").expect("a String takes everything");
             }
             fs::write(dir.join(format!("{number:03}.yaml")), text).expect("it is writable");
+        }
+        for (number, other) in others.iter().enumerate() {
+            let file = dir.join(format!("other-{number}.json"));
+            fs::write(file, other.to_string()).expect("it is writable");
         }
         let author = "-c user.name=t -c user.email=t@t";
         let line = format!("git add -A && git {author} commit -q -m x && git rev-parse HEAD");
@@ -156,6 +165,12 @@ impl App {
             &["patch", "application", &self.name, "--type=merge", "-p", &patch.to_string()],
             None,
         );
+    }
+
+    /// Asks for the deletion of the resource and does not wait for it.
+    #[track_caller]
+    pub(super) fn delete(&self) {
+        self.must("DELETE", &self.path(), None);
     }
 
     /// Asks for a refresh.

@@ -22,8 +22,14 @@ async fn two_controllers_by_mistake_agree() {
         let what = "the object to be back";
         scene.app.until(&scene.controller, what, |_| scene.app.live() == wanted(round)).await;
     }
-    let writes = scene.app.writes(mark).into_iter().filter(|e| e.resource != "events").count();
-    println!("{writes} writes of two controllers for 4 commits");
+    let mut writes = scene.app.writes(mark);
+    writes.retain(|event| event.resource != "events");
+    let mut kinds = std::collections::BTreeMap::<_, usize>::new();
+    for event in &writes {
+        *kinds.entry((&event.verb, &event.resource, event.code)).or_default() += 1;
+    }
+    let writes = writes.len();
+    println!("{writes} writes of two controllers for 4 commits: {kinds:?}");
     // Each does what the other does, and no more.
     assert!(writes <= 2 * 4 * 110, "{writes}");
     twin.terminate();
