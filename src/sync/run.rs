@@ -93,16 +93,28 @@ async fn connect(settings: &Settings) -> anyhow::Result<Cluster> {
             .install_crds(&api::crds(), deadline, &|| true)
             .await
             .context("cannot install the custom resource definitions")?;
-        // Whoever asks for the definitions wants to begin: the namespace of the applications too.
-        let name = &settings.namespace;
-        let namespace =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        let made = cluster.create(&namespace, &|| true).await;
-        if made.with_context(|| format!("cannot create the namespace {name}"))?.is_some() {
-            tracing::info!(namespace = name, "the namespace was created");
-        }
+        make_home(&cluster, &settings.namespace).await?;
     }
     Ok(cluster)
+}
+
+/// Makes the namespace of the applications: whoever asks for the definitions wants to begin.
+async fn make_home(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    match cluster.create(&namespace, &|| true).await {
+        Ok(made) => {
+            if made.is_some() {
+                tracing::info!(namespace = name, "the namespace was created");
+            }
+            Ok(())
+        }
+        // Where the account may not make namespaces, somebody else has made this one.
+        Err(cause) if cause.status().is_some_and(|status| status.code == 403) => {
+            tracing::debug!(cause = cause.chain(), "the namespace is taken to be there");
+            Ok(())
+        }
+        Err(cause) => Err(cause).with_context(|| format!("cannot create the namespace {name}")),
+    }
 }
 
 /// Builds what all passes share. The fleet and the context know each other only by the calls that
