@@ -52,7 +52,7 @@ pub(crate) async fn begin_automated(pass: &mut Pass<'_>, work: &mut Work) {
         state.retry_count = last.retry_count + 1;
     }
     let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
-    pass.tell(EventType::Normal, EventReason::OperationStarted, text);
+    pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
     pass.operation = Some(state);
     operate(pass, work).await;
 }
@@ -204,7 +204,7 @@ pub(crate) fn absorb(
                 pass.memory.pruned.insert(step.uid.clone(), *gone);
                 pass.memory.fingerprints.remove(&step.id);
                 let text = format!("{} was removed: Git no longer names it", step.id);
-                pass.tell(EventType::Normal, EventReason::Pruned, text);
+                pass.tell(EventType::Normal, EventReason::Pruned, &text);
             }
             StepResult::Refused(refusal) => {
                 let origin = work.target(&step.id).map(|target| &target.origin);
@@ -281,7 +281,7 @@ fn settle(pass: &mut Pass<'_>, work: &Work, sync: &SyncOperation, decision: Deci
         let message = "some manifests could not be used, see the condition ComparisonError; \
                        the others were synced and nothing was pruned";
         pass.memory.turn = Some(Turn::Author);
-        return pass.end(OperationPhase::Failed, message.to_owned());
+        return pass.end(OperationPhase::Failed, message);
     }
     let barred: Vec<String> = work
         .view
@@ -293,9 +293,9 @@ fn settle(pass: &mut Pass<'_>, work: &Work, sync: &SyncOperation, decision: Deci
     if !barred.is_empty() && !sync.is_selective() {
         let message = format!("left alone, see the conditions: {}", barred.join(", "));
         pass.memory.turn = Some(Turn::Operator);
-        return pass.end(OperationPhase::Failed, message);
+        return pass.end(OperationPhase::Failed, &message);
     }
-    pass.end(OperationPhase::Succeeded, "successfully synced (all tasks run)".to_owned());
+    pass.end(OperationPhase::Succeeded, "successfully synced (all tasks run)");
     if !sync.is_selective()
         && let Some(state) = &pass.operation
     {
@@ -338,14 +338,14 @@ fn fail(pass: &mut Pass<'_>, refused: &Refused) {
     match operation::retry(state, refused.turn) {
         Retry::After(delay) if state.operation.initiated_by.automated => {
             pass.look_again(delay);
-            pass.end_with_condition(OperationPhase::Failed, message);
+            pass.end_with_condition(OperationPhase::Failed, &message);
             pass.blame();
         }
         Retry::After(delay) => {
             pause(state, &message, delay);
             pass.look_again(delay);
         }
-        Retry::Never => pass.end(OperationPhase::Failed, message),
+        Retry::Never => pass.end(OperationPhase::Failed, &message),
     }
 }
 
@@ -375,11 +375,11 @@ async fn rehearse(pass: &mut Pass<'_>, work: &mut Work, sync: &SyncOperation) {
         }
     }
     if refused.is_empty() {
-        pass.end(OperationPhase::Succeeded, "successfully synced (dry run)".to_owned());
+        pass.end(OperationPhase::Succeeded, "successfully synced (dry run)");
     } else {
         let message =
             format!("one or more objects failed to apply (dry run): {}", refused.join("; "));
-        pass.end(OperationPhase::Failed, message);
+        pass.end(OperationPhase::Failed, &message);
     }
 }
 

@@ -98,6 +98,15 @@ impl Fleet {
                 () = timer => {}
                 () = entry.gone.cancelled() => return,
             }
+            // A Git server that says nothing must not hold a slot that others need. Whatever is
+            // asked meanwhile, the pass that follows answers.
+            loop {
+                tokio::select! {
+                    () = pass::sources_known(&ctx, &entry) => break,
+                    () = entry.asked() => {}
+                    () = entry.gone.cancelled() => return,
+                }
+            }
             let Ok(_slot) = self.slots.acquire().await else { return };
             let mut memory = entry.memory.lock().await;
             let end = tokio::select! {

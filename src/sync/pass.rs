@@ -110,6 +110,15 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     PassEnd { next }
 }
 
+/// Waits until the first polls of the application's repositories have ended, well or not.
+pub(crate) async fn sources_known(ctx: &Context, entry: &Entry) {
+    let Ok(app) = Application::parse((*entry.latest()).clone()) else { return };
+    if app.metadata.deletion_timestamp.is_none() && read::permitted(ctx, &app).is_ok() {
+        // What it came to is asked again by the pass, which has something to say about it.
+        drop(read::resolve_spec(ctx, &app).await);
+    }
+}
+
 /// What identifies the application in metrics.
 pub(crate) fn labels(app: &Application) -> AppLabels<'_> {
     AppLabels {
@@ -149,7 +158,7 @@ impl Pass<'_> {
         let Some(kind) = annotation(&self.app, REFRESH).map(str::to_owned) else { return };
         self.refreshed = true;
         let text = format!("a {kind} refresh was asked for");
-        self.tell(EventType::Normal, EventReason::StatusRefreshed, text);
+        self.tell(EventType::Normal, EventReason::StatusRefreshed, &text);
         if kind == "hard" {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
@@ -250,7 +259,7 @@ impl Pass<'_> {
                 let by = &requested.initiated_by.username;
                 let by = if by.is_empty() { "somebody" } else { by };
                 let text = format!("{by} started a sync");
-                self.tell(EventType::Normal, EventReason::OperationStarted, text);
+                self.tell(EventType::Normal, EventReason::OperationStarted, &text);
                 self.operation = Some(operation::start(*requested, self.now));
                 self.focus(spec).await
             }
@@ -262,14 +271,14 @@ impl Pass<'_> {
                 if automated && !pinned.is_empty() && pinned != spec.revisions {
                     // A newer commit replaces the one that is being synced, at once.
                     let text = format!("superseded by revision {}", spec.revisions.join(", "));
-                    self.end(OperationPhase::Failed, text);
+                    self.end(OperationPhase::Failed, &text);
                     return None;
                 }
                 self.focus(spec).await
             }
             Standing::Terminating(state) => {
                 self.operation = Some(*state);
-                self.end(OperationPhase::Failed, TERMINATED.to_owned());
+                self.end(OperationPhase::Failed, TERMINATED);
                 None
             }
         }
@@ -279,14 +288,14 @@ impl Pass<'_> {
     async fn focus(&mut self, spec: &Resolved) -> Option<Resolved> {
         let sync = self.operation.as_ref()?.operation.sync.clone();
         let Some(sync) = sync else {
-            self.end(OperationPhase::Error, "the operation names nothing to do".to_owned());
+            self.end(OperationPhase::Error, "the operation names nothing to do");
             return None;
         };
         match read::resolve_operation(self.ctx, &self.app, &sync).await {
             Ok((own, _)) if own == *spec => None,
             Ok((own, _)) => Some(own),
             Err(stopped) => {
-                self.end(OperationPhase::Error, stopped.condition.message);
+                self.end(OperationPhase::Error, &stopped.condition.message);
                 None
             }
         }
@@ -486,7 +495,7 @@ impl Pass<'_> {
             self.operation = Some(operation::start(*requested, self.now));
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
-            self.end_with_condition(OperationPhase::Error, stopped.condition.message.clone());
+            self.end_with_condition(OperationPhase::Error, &stopped.condition.message);
         }
         self.conditions.push(stopped.condition);
         self.publish(None, invalid).await;
@@ -498,16 +507,16 @@ impl Pass<'_> {
     }
 
     /// Ends the operation.
-    pub(crate) fn end(&mut self, phase: OperationPhase, message: String) {
+    pub(crate) fn end(&mut self, phase: OperationPhase, message: &str) {
         self.end_telling(phase, message, None);
     }
 
     /// Ends the operation for a reason that a condition tells: its event does not repeat it.
-    pub(crate) fn end_with_condition(&mut self, phase: OperationPhase, message: String) {
+    pub(crate) fn end_with_condition(&mut self, phase: OperationPhase, message: &str) {
         self.end_telling(phase, message, Some("the conditions say why"));
     }
 
-    fn end_telling(&mut self, phase: OperationPhase, message: String, told: Option<&str>) {
+    fn end_telling(&mut self, phase: OperationPhase, message: &str, told: Option<&str>) {
         let Some(state) = &mut self.operation else { return };
         operation::finish(state, phase, message, clock::now());
         let took = state.finished_at.as_ref().map_or(Duration::ZERO, |finished| {
@@ -518,7 +527,7 @@ impl Pass<'_> {
         let text = format!("sync {phase}: {}", told.unwrap_or(&state.message));
         self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
-        self.tell(kind, EventReason::OperationCompleted, text);
+        self.tell(kind, EventReason::OperationCompleted, &text);
     }
 }
 

@@ -33,14 +33,14 @@ const STATUS_RETRY: Duration = Duration::from_secs(2);
 
 impl Pass<'_> {
     /// Leaves a Kubernetes Event on the application.
-    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: String) {
+    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: &str) {
         let metadata = &self.app.metadata;
         let subject = Subject {
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
         };
-        let message = mask::text(&message).into_owned();
+        let message = mask::text(message).into_owned();
         self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
     }
 
@@ -133,10 +133,10 @@ impl Pass<'_> {
         let (before, after) = (conditions(old), conditions(new));
         for (kind, message) in after.iter().filter(|held| !before.contains(held)) {
             let text = format!("{kind}: {message}");
-            self.tell(EventType::Warning, EventReason::ConditionRaised, text);
+            self.tell(EventType::Warning, EventReason::ConditionRaised, &text);
         }
         for (kind, _) in before.iter().filter(|held| !after.iter().any(|a| a.0 == held.0)) {
-            self.tell(EventType::Normal, EventReason::ConditionCleared, format!("{kind} is over"));
+            self.tell(EventType::Normal, EventReason::ConditionCleared, &format!("{kind} is over"));
         }
         let word = |status: &Value, pointer: &str| {
             status.pointer(pointer).and_then(Value::as_str).unwrap_or("Unknown").to_owned()
@@ -145,7 +145,7 @@ impl Pass<'_> {
             let (was, is) = (word(old, pointer), word(new, pointer));
             if was != is {
                 let text = format!("Updated {what} status: {was} -> {is}");
-                self.tell(EventType::Normal, EventReason::ResourceUpdated, text);
+                self.tell(EventType::Normal, EventReason::ResourceUpdated, &text);
             }
         }
     }

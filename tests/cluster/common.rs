@@ -290,7 +290,7 @@ impl Scene {
     /// A request to the status API about an Application, which has to succeed: the answer.
     #[track_caller]
     pub(crate) fn api(&self, method: &str, name: &str, rest: &str, body: Option<&Value>) -> Value {
-        let path = format!("/api/v1/applications/{}{rest}", name);
+        let path = format!("/api/v1/applications/{name}{rest}");
         let (code, answer) = self.controller.request(method, &path, body);
         assert_eq!(code, 200, "{method} {path}: {answer:#}\n{}", self.tail());
         answer

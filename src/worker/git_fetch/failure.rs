@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     fn remote(kind: ErrorKind) -> FailureKind {
-        let nested = io::Error::new(ErrorKind::Other, io::Error::from(kind));
+        let nested = io::Error::other(io::Error::from(kind));
         Failure::remote(&gix::Error::from_error(nested)).kind
     }
 
