@@ -188,6 +188,9 @@ impl Pass<'_> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
         let desired = self.desire(&resolved).await?;
+        if desired.kinds_missing {
+            self.look_again(KINDS_AGAIN);
+        }
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
         let mut kinds = observe::kinds(&app, &desired);
@@ -536,6 +539,8 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
+/// Pause before the cluster is asked again for a kind that it does not serve.
+const KINDS_AGAIN: Duration = Duration::from_secs(15);
 /// An automated sync that somebody ended does not start again by itself for this long.
 const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 /// The message of an operation that somebody ended.

@@ -101,7 +101,11 @@ impl Pass<'_> {
                 }
                 self.refreshed = false;
                 self.ctx.publish(&self.entry.name, &answer);
-                self.entry.update(answer);
+                // The answer may hold what somebody else wrote a moment ago, and the watch will have
+                // nothing newer to tell; or a request that waited for the operation that has ended.
+                if self.entry.update(answer) || self.has_another_request() {
+                    self.entry.wake();
+                }
                 true
             }
             Err(cause) => {
@@ -110,6 +114,13 @@ impl Pass<'_> {
                 false
             }
         }
+    }
+
+    /// True when the operation has ended and the resource asks for a different one.
+    fn has_another_request(&self) -> bool {
+        let ended = self.operation.as_ref().filter(|state| state.phase.is_complete());
+        let asked = self.app.operation.as_ref();
+        asked.is_some() && ended.is_some_and(|state| asked != Some(&state.operation))
     }
 
     /// Kubernetes Events for conditions that appeared or went, and for a change of status.

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use futures::StreamExt;
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -92,8 +93,28 @@ async fn connect(settings: &Settings) -> anyhow::Result<Cluster> {
             .install_crds(&api::crds(), deadline, &|| true)
             .await
             .context("cannot install the custom resource definitions")?;
+        make_home(&cluster, &settings.namespace).await?;
     }
     Ok(cluster)
+}
+
+/// Makes the namespace of the applications: whoever asks for the definitions wants to begin.
+async fn make_home(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    match cluster.create(&namespace, &|| true).await {
+        Ok(made) => {
+            if made.is_some() {
+                tracing::info!(namespace = name, "the namespace was created");
+            }
+            Ok(())
+        }
+        // Where the account may not make namespaces, somebody else has made this one.
+        Err(cause) if cause.status().is_some_and(|status| status.code == 403) => {
+            tracing::debug!(cause = cause.chain(), "the namespace is taken to be there");
+            Ok(())
+        }
+        Err(cause) => Err(cause).with_context(|| format!("cannot create the namespace {name}")),
+    }
 }
 
 /// Builds what all passes share. The fleet and the context know each other only by the calls that

@@ -54,12 +54,14 @@ async fn a_thousand_corrections_and_two_hundred_commits_leave_memory_flat_and_th
     let Scene { controller, app, plane, proxy } = &scene;
     let pid = controller.pid();
     let api = Api::<ConfigMap>::namespaced(plane.client().await, app.namespace.name());
-    let parameters = PatchParams::default();
-    let drift = Patch::Merge(json!({"data": {"v": "drift"}}));
+    let (parameters, drift) = (PatchParams::default(), json!({"data": {"v": "drift"}}));
     let mut resident = vec![resident_kib(pid)];
     for _ in 0..DRIFTS {
         stream::iter(first.keys())
-            .map(|name| api.patch(name, &parameters, &drift))
+            .map(|name| {
+                let (api, parameters, patch) = (&api, &parameters, Patch::Merge(&drift));
+                async move { api.patch(name, parameters, &patch).await }
+            })
             .buffer_unordered(16)
             .try_collect::<Vec<_>>()
             .await
