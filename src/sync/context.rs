@@ -72,6 +72,14 @@ impl Context {
         owner == instance || owner == tracking::owner_key(&self.settings.namespace, instance)
     }
 
+    /// True when the owner named by an object is an application of this installation that is no
+    /// more: it was deleted without its objects, and they are free to be taken over. What belongs to
+    /// another installation is not ours to judge.
+    pub(crate) fn is_abandoned(&self, owner: &str) -> bool {
+        let ours = tracking::owner_key(&self.settings.namespace, "");
+        owner.strip_prefix(&ours).is_some_and(|app| self.board.get(app).is_none())
+    }
+
     /// The project of an application, or why it can't be used.
     pub(crate) fn project(&self, name: &str) -> Result<Arc<AppProject>, String> {
         let projects = self.projects.read().unwrap_or_else(PoisonError::into_inner);

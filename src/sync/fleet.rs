@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::{context::Context, entry::Entry, pass, tasks::Tasks};
 use crate::object::meta;
@@ -25,12 +25,21 @@ pub(crate) struct Fleet {
     entries: Mutex<HashMap<String, Arc<Entry>>>,
     slots: Semaphore,
     tasks: Tasks,
+    /// Whether the list of applications is complete. Before it is, nobody can tell an object of an
+    /// application that was deleted from one whose application comes further down the list.
+    complete: watch::Sender<bool>,
 }
 
 impl Fleet {
     /// No applications yet.
     pub(crate) fn new(tasks: Tasks) -> Self {
-        Self { entries: Mutex::default(), slots: Semaphore::new(PASSES_AT_ONCE_MAX), tasks }
+        let slots = Semaphore::new(PASSES_AT_ONCE_MAX);
+        Self { entries: Mutex::default(), slots, tasks, complete: watch::Sender::new(false) }
+    }
+
+    /// All applications that there are have been seen: passes may begin.
+    pub(crate) fn listed(&self) {
+        self.complete.send_if_modified(|complete| !std::mem::replace(complete, true));
     }
 
     /// One application by name.
@@ -85,6 +94,11 @@ impl Fleet {
     /// The task of one application: one pass at a time, whenever somebody asks for one.
     async fn run(self: Arc<Self>, ctx: Arc<Context>, entry: Arc<Entry>) {
         entry.wake();
+        let mut complete = self.complete.subscribe();
+        tokio::select! {
+            listed = complete.wait_for(|complete| *complete) => drop(listed),
+            () = entry.gone.cancelled() => return,
+        }
         let mut next: Option<Duration> = None;
         loop {
             let timer = async {

@@ -212,7 +212,8 @@ async fn compare(
     seen.subject.yields = fields;
     seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
     seen.health = health;
-    if let Some(other) = live.app.as_deref().filter(|owner| !ctx.is_owner(instance, owner)) {
+    let foreign = |owner: &&str| !ctx.is_owner(instance, owner) && !ctx.is_abandoned(owner);
+    if let Some(other) = live.app.as_deref().filter(foreign) {
         seen.subject.state = State::Barred;
         seen.note = Some(Note::Shared(other.to_owned()));
         return seen;

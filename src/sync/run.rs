@@ -190,7 +190,11 @@ impl Inputs {
             match event {
                 ResourceEvent::Applied(resource) => self.fleet.seen(&self.ctx, resource),
                 ResourceEvent::Deleted { name, .. } => self.fleet.gone(&self.ctx, &name),
-                ResourceEvent::Synced | ResourceEvent::Alive => self.readiness.set(Ok(())),
+                ResourceEvent::Synced => {
+                    self.fleet.listed();
+                    self.readiness.set(Ok(()));
+                }
+                ResourceEvent::Alive => self.readiness.set(Ok(())),
                 ResourceEvent::NotServed => self.readiness.set(Err(NO_CRDS.to_owned())),
                 ResourceEvent::Lost { message, .. } => self.readiness.set(Err(message)),
             }

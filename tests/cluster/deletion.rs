@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{LIMIT, Scene, config_map, deployment},
+    common::{LIMIT, Scene, condition, config_map, deployment},
     support::{AuditMark, eventually},
 };
 
@@ -115,4 +115,24 @@ async fn an_application_made_anew_takes_its_objects_over() {
     assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
     assert_eq!(before["metadata"]["generation"], after["metadata"]["generation"]);
     scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
+async fn an_application_with_another_name_takes_over_what_one_left_behind() {
+    let Some(scene) = open("rename", &json!([])).await else { return };
+    // While the first is there, its objects are its own.
+    scene.application("store", |_| ());
+    let message = scene.condition("store", "SharedResourceWarning").await;
+    assert!(message.contains("shop"), "{message}");
+    let before = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    scene.home.kubectl(&["delete", "application", "shop"], None);
+
+    let commit = scene.repo.head();
+    let app = scene.healthy("store", &commit).await;
+    assert_eq!(condition(&app, "SharedResourceWarning"), None);
+    let after = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
+    let tracking = &after["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"];
+    assert!(tracking.as_str().is_some_and(|id| id.starts_with("store:")), "{tracking}");
+    scene.assert_settled("store").await;
 }
