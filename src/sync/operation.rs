@@ -208,11 +208,11 @@ pub(crate) fn pinned(sync: &SyncOperation) -> Vec<String> {
 pub(crate) fn finish(
     state: &mut OperationState,
     phase: OperationPhase,
-    message: String,
+    message: impl AsRef<str>,
     now: Timestamp,
 ) {
     state.phase = phase;
-    state.message = mask::text(&message).into_owned();
+    state.message = mask::text(message.as_ref()).into_owned();
     state.finished_at = Some(Time(now));
 }
 

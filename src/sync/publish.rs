@@ -30,14 +30,19 @@ const STATUS_RETRY: Duration = Duration::from_secs(2);
 
 impl Pass<'_> {
     /// Leaves a Kubernetes Event on the application.
-    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: String) {
+    pub(crate) fn tell(
+        &self,
+        event_type: EventType,
+        reason: EventReason,
+        message: impl AsRef<str>,
+    ) {
         let metadata = &self.app.metadata;
         let subject = Subject {
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
         };
-        let message = mask::text(&message).into_owned();
+        let message = mask::text(message.as_ref()).into_owned();
         self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
     }
 

@@ -18,7 +18,9 @@ async fn an_application_that_cannot_be_read_says_which_field_and_stops_no_other(
     assert!(message.contains("kustomize.replicas[0].count"), "{message}");
     let app = scene.app("bad").await;
     assert_eq!(app["status"]["sync"]["status"], "Unknown");
-    scene.event("bad", "ConditionRaised", &["InvalidSpecError", "kustomize.replicas[0].count"]).await;
+    scene
+        .event("bad", "ConditionRaised", &["InvalidSpecError", "kustomize.replicas[0].count"])
+        .await;
     assert!(scene.live("v1", "configmaps", "settings").await.is_none());
 
     scene.application("shop", |_| ());

@@ -116,7 +116,7 @@ impl Scene {
             format!("{}\n{resource:#}\n{:#?}", self.controller.log(), self.told(name).await);
         for page in ["", "/resource-tree", "/managed-resources", "/manifests", "/drift", "/events"]
         {
-            let path = format!("/api/v1/applications/{}{page}", name);
+            let path = format!("/api/v1/applications/{name}{page}");
             let (code, answer) = self.controller.request("GET", &path, None);
             text.push_str(&format!("\n{path}: {code}\n{answer:#}"));
         }
