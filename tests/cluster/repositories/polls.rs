@@ -1,6 +1,6 @@
 //! How often repositories are asked, and who is woken by what.
 
-use std::time::{Duration, Instant};
+use std::{fmt::Write as _, time::Instant};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -73,9 +73,11 @@ async fn deliver(scene: &Scene, url: &str, secret: Option<&str>) -> (u16, Value)
         let mut mac =
             Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
         mac.update(body.as_bytes());
-        let digits: String =
-            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        request = request.header("x-hub-signature-256", format!("sha256={digits}"));
+        let mut signature = "sha256=".to_owned();
+        for byte in mac.finalize().into_bytes() {
+            write!(signature, "{byte:02x}").expect("a text takes everything");
+        }
+        request = request.header("x-hub-signature-256", signature);
     }
     let answer = request.body(body).send().await.expect("it answers");
     (answer.status().as_u16(), answer.json().await.expect("JSON"))
@@ -120,6 +122,5 @@ async fn a_signed_push_is_synced_at_once_and_others_are_refused() {
     assert_eq!((code, &answer["applications"]), (200, &json!(["shop"])), "{answer}");
     scene.content("shop", &second).await;
     println!("from the push to the status: {:?}", begin.elapsed());
-    assert!(begin.elapsed() < Duration::from_secs(3600) && code == 200);
     assert_eq!(scene.config("pushed", "key").await.as_deref(), Some("two"));
 }
