@@ -1,4 +1,4 @@
-//! What the scenarios share: a repository of ConfigMaps, an application of it, and how to tell that
+//! What the scenarios share: a repository of `ConfigMaps`, an application of it, and how to tell that
 //! the cluster is as Git says.
 
 use std::{
@@ -27,10 +27,10 @@ const REFRESH: &str = "argocd.argoproj.io/refresh";
 /// Objects per file.
 const FILE_OBJECTS: usize = 50;
 
-/// ConfigMaps by name: the value of their key `v`.
+/// `ConfigMaps` by name: the value of their key `v`.
 pub(super) type Maps = BTreeMap<String, String>;
 
-/// `count` ConfigMaps named `prefix` and a number, all with the value `v`.
+/// `count` `ConfigMaps` named `prefix` and a number, all with the value `v`.
 pub(super) fn maps(prefix: &str, count: usize, v: &str) -> Maps {
     (0..count).map(|number| (format!("{prefix}-{number:03}"), v.to_owned())).collect()
 }
@@ -58,7 +58,7 @@ impl Repo {
         format!("file://{}", self.dir.display())
     }
 
-    /// Commits exactly these ConfigMaps; returns the commit.
+    /// Commits exactly these `ConfigMaps`; returns the commit.
     pub(super) fn commit(&self, maps: &Maps) -> String {
         self.commit_with(maps, &[])
     }
@@ -108,11 +108,11 @@ pub(super) struct App {
 impl App {
     /// Makes the resource: automated, with prune and selfHeal. Its kind must be served.
     pub(super) fn create(namespace: &Namespace, name: &str) -> Self {
-        Self::create_with(namespace, name, json!({"prune": true, "selfHeal": true}))
+        Self::create_with(namespace, name, &json!({"prune": true, "selfHeal": true}))
     }
 
     /// The same with another policy; `null` for an application that is synced by hand.
-    pub(super) fn create_with(namespace: &Namespace, name: &str, automated: Value) -> Self {
+    pub(super) fn create_with(namespace: &Namespace, name: &str, automated: &Value) -> Self {
         let app = Self { namespace: namespace.clone(), repo: Repo::new(), name: name.to_owned() };
         let mut resource = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
@@ -192,9 +192,8 @@ impl App {
             if is(&app) {
                 return app;
             }
-            if begin.elapsed() > LIMIT {
-                panic!("waited for {what} in vain\n{}", self.report(controller));
-            }
+            let late = begin.elapsed() > LIMIT;
+            assert!(!late, "waited for {what} in vain\n{}", self.report(controller));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -222,7 +221,7 @@ impl App {
         self.until(controller, &format!("the sync of {commit}"), |app| is_synced(app, commit)).await
     }
 
-    /// The ConfigMaps that carry the application's tracking id, as they are in the cluster.
+    /// The `ConfigMaps` that carry the application's tracking id, as they are in the cluster.
     pub(super) fn live(&self) -> Maps {
         let path = format!("/api/v1/namespaces/{}/configmaps", self.namespace);
         let list = self.must("GET", &path, None);
