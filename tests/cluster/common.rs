@@ -134,12 +134,12 @@ impl Scene {
                     tokio::time::sleep(POLL).await;
                 }
             };
-            if tokio::time::timeout(LIMIT, looking).await.is_err() {
-                panic!(
-                    "{place}: waited for {what} in vain: {plural}/{name} is\n{last:#}\n{}",
-                    self.tail()
-                );
-            }
+            let found = tokio::time::timeout(LIMIT, looking).await.is_ok();
+            assert!(
+                found,
+                "{place}: waited for {what} in vain: {plural}/{name} is\n{last:#}\n{}",
+                self.tail()
+            );
             last
         }
     }

@@ -168,7 +168,8 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
     let refreshed = scene.plane.request_counts().await;
     assert_eq!(of_objects(&refreshed), of_objects(&after));
     let sent = |mark: AuditMark| scene.plane.audit(mark, "steadfast");
-    let written: Vec<_> = sent(mark).into_iter().filter(|event| event.is_write()).collect();
+    let written: Vec<_> =
+        sent(mark).into_iter().filter(crate::support::AuditEvent::is_write).collect();
     assert!(
         written.iter().all(|event| ["applications", "events"].contains(&&*event.resource)),
         "{written:#?}"

@@ -2,6 +2,8 @@
 
 // Clippy allows it in test functions by itself, but not in the functions that they share.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how a test fails")]
+// The bans are about the program: tests read the clock and start tasks of their own.
+#![allow(clippy::disallowed_methods, reason = "tests are their own outermost loop")]
 
 #[path = "../support/mod.rs"]
 mod support;
