@@ -134,12 +134,12 @@ impl Scene {
                     tokio::time::sleep(POLL).await;
                 }
             };
-            if tokio::time::timeout(LIMIT, looking).await.is_err() {
-                panic!(
-                    "{place}: waited for {what} in vain: {plural}/{name} is\n{last:#}\n{}",
-                    self.tail()
-                );
-            }
+            let waited = tokio::time::timeout(LIMIT, looking).await;
+            assert!(
+                waited.is_ok(),
+                "{place}: waited for {what} in vain: {plural}/{name} is\n{last:#}\n{}",
+                self.tail()
+            );
             last
         }
     }
@@ -165,13 +165,13 @@ impl Scene {
                     tokio::time::sleep(POLL).await;
                 }
             };
-            if tokio::time::timeout(LIMIT, looking).await.is_err() {
-                let status = &last["status"];
-                panic!(
-                    "{place}: waited for {what} in vain: {name} is\n{status:#}\n{}",
-                    self.tail()
-                );
-            }
+            let waited = tokio::time::timeout(LIMIT, looking).await;
+            let status = &last["status"];
+            assert!(
+                waited.is_ok(),
+                "{place}: waited for {what} in vain: {name} is\n{status:#}\n{}",
+                self.tail()
+            );
             last
         }
     }
@@ -290,7 +290,7 @@ impl Scene {
     /// A request to the status API about an Application, which has to succeed: the answer.
     #[track_caller]
     pub(crate) fn api(&self, method: &str, name: &str, rest: &str, body: Option<&Value>) -> Value {
-        let path = format!("/api/v1/applications/{}{rest}", name);
+        let path = format!("/api/v1/applications/{name}{rest}");
         let (code, answer) = self.controller.request(method, &path, body);
         assert_eq!(code, 200, "{method} {path}: {answer:#}\n{}", self.tail());
         answer
