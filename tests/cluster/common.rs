@@ -134,9 +134,9 @@ impl Scene {
                     tokio::time::sleep(POLL).await;
                 }
             };
-            let found = tokio::time::timeout(LIMIT, looking).await.is_ok();
+            let waited = tokio::time::timeout(LIMIT, looking).await;
             assert!(
-                found,
+                waited.is_ok(),
                 "{place}: waited for {what} in vain: {plural}/{name} is\n{last:#}\n{}",
                 self.tail()
             );
@@ -165,13 +165,13 @@ impl Scene {
                     tokio::time::sleep(POLL).await;
                 }
             };
-            if tokio::time::timeout(LIMIT, looking).await.is_err() {
-                let status = &last["status"];
-                panic!(
-                    "{place}: waited for {what} in vain: {name} is\n{status:#}\n{}",
-                    self.tail()
-                );
-            }
+            let waited = tokio::time::timeout(LIMIT, looking).await;
+            let status = &last["status"];
+            assert!(
+                waited.is_ok(),
+                "{place}: waited for {what} in vain: {name} is\n{status:#}\n{}",
+                self.tail()
+            );
             last
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     common::{
         LIMIT, PATH, Scene, condition, config_map, deployment, is_health, is_synced, resource,
     },
-    support::{AuditMark, ControlPlane, PlaneOptions, Repo, RequestCount, eventually, writes},
+    support::{AuditEvent, ControlPlane, PlaneOptions, Repo, RequestCount, eventually, writes},
 };
 
 const SERVICE: &str = "apiVersion: v1
@@ -156,7 +156,7 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
     let look = async || (polls(&metrics()) >= begin + 10.0).then_some(());
     eventually(LIMIT, "ten polls of the repository", look).await;
     let after = scene.plane.request_counts().await;
-    assert_eq!(writes_of_others_left_out(&after), writes_of_others_left_out(&before));
+    assert_eq!(writes_of_clients(&after), writes_of_clients(&before));
 
     // A refresh is one write: of the Application itself.
     let mark = scene.plane.audit_mark();
@@ -167,9 +167,8 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
     };
     let refreshed = scene.plane.request_counts().await;
     assert_eq!(of_objects(&refreshed), of_objects(&after));
-    let sent = |mark: AuditMark| scene.plane.audit(mark, "steadfast");
-    let written: Vec<_> =
-        sent(mark).into_iter().filter(crate::support::AuditEvent::is_write).collect();
+    let sent = scene.plane.audit(mark, "steadfast");
+    let written: Vec<_> = sent.into_iter().filter(AuditEvent::is_write).collect();
     assert!(
         written.iter().all(|event| ["applications", "events"].contains(&&*event.resource)),
         "{written:#?}"
@@ -177,10 +176,10 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
 }
 
 /// All writes but those that the API server sends to itself.
-fn writes_of_others_left_out(counts: &[RequestCount]) -> u64 {
+fn writes_of_clients(counts: &[RequestCount]) -> u64 {
     let own = ["leases", "endpointslices", "endpoints", "apiservices", "tokenreviews"];
-    let of_system = |count: &&RequestCount| own.contains(&count.resource.as_str());
-    writes(&counts.iter().filter(|count| !of_system(count)).cloned().collect::<Vec<_>>())
+    let of_others = |count: &&RequestCount| !own.contains(&count.resource.as_str());
+    writes(&counts.iter().filter(of_others).cloned().collect::<Vec<_>>())
 }
 
 /// The sum of a counter over its labels.

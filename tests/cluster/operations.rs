@@ -7,7 +7,7 @@ use crate::{
     support::ControlPlane,
 };
 
-/// An application that syncs when it is asked to, with the ConfigMaps `a` and `b`.
+/// An application that syncs when it is asked to, with the maps `a` and `b`.
 async fn manual(name: &str) -> Option<(Scene, String)> {
     let scene = Scene::begin(name).await?;
     for name in ["a", "b"] {

@@ -7,7 +7,7 @@ use crate::common::{Scene, condition, config_map, deployment, is_health, is_sync
 /// Confirms a deletion.
 const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 
-/// Writes ConfigMaps `item-0` to `item-N`, in a file each.
+/// Writes the maps `item-0` to `item-N`, in a file each.
 fn write_items(scene: &Scene, count: usize) {
     for number in 0..count {
         let name = format!("item-{number}");
