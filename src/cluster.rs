@@ -21,9 +21,10 @@ pub mod discovery;
 mod error;
 mod pace;
 pub mod resources;
-mod stats;
+mod signal;
 pub mod store;
 mod transport;
+mod version;
 mod watch;
 mod write;
 
@@ -34,8 +35,8 @@ pub(crate) use call::Call;
 pub use discovery::{Discovery, KindInfo, KindTable};
 pub use error::ClusterError;
 pub use resources::{ResourceEvent, ResourceQuery, watch_resources};
-pub use stats::{Stats, Verb};
-pub use store::{Presence, Store, WatchState, own_fields};
+pub use signal::{Answered, Observer, Signal};
+pub use store::{Presence, Store, Survey, WatchState, own_fields};
 pub use write::EventNote;
 pub(crate) use write::served_by;
 
@@ -50,17 +51,19 @@ pub const IN_FLIGHT_MAX: usize = 32;
 pub const CALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// How to connect.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Context of the kubeconfig; its current one when `None`.
     pub context: Option<String>,
     /// Calls in flight at a time, at most [`IN_FLIGHT_MAX`] is sensible.
     pub in_flight_max: usize,
+    /// Told what happens, for metrics.
+    pub observer: Option<Observer>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { context: None, in_flight_max: IN_FLIGHT_MAX }
+        Self { context: None, in_flight_max: IN_FLIGHT_MAX, observer: None }
     }
 }
 
@@ -75,11 +78,10 @@ struct Inner {
     discovery: Discovery,
     slots: Semaphore,
     pace: pace::Pace,
-    stats: Arc<Stats>,
     /// Cleared for good at the first answer that streaming lists are not known.
     streams_lists: AtomicBool,
-    /// Where the API server is, for messages.
-    url: String,
+    teller: signal::Teller,
+    version: version::Version,
 }
 
 impl Cluster {
@@ -92,34 +94,29 @@ impl Cluster {
     ) -> Result<Self, ClusterError> {
         let config = transport::config(kubeconfig, options.context.as_deref()).await?;
         let url = config.cluster_url.to_string();
-        let stats = Arc::new(Stats::default());
-        let client = transport::client(config, &stats)?;
-        let cluster = Self::with_client(client, &url, stats, options);
+        let teller = signal::Teller::new(&url, options.observer.clone());
+        let client = transport::client(config, &teller)?;
+        let cluster = Self::with_client(client, teller, options);
         cluster.discovery().refresh(&cluster).await?;
         Ok(cluster)
     }
 
     /// A cluster behind a ready client; nothing is asked of it yet.
-    pub(crate) fn with_client(
-        client: kube::Client,
-        url: &str,
-        stats: Arc<Stats>,
-        options: &Options,
-    ) -> Self {
+    fn with_client(client: kube::Client, teller: signal::Teller, options: &Options) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,
                 discovery: Discovery::default(),
                 slots: Semaphore::new(options.in_flight_max.max(1)),
                 pace: pace::Pace::default(),
-                stats,
                 streams_lists: AtomicBool::new(true),
-                url: url.to_owned(),
+                teller,
+                version: version::Version::default(),
             }),
         }
     }
 
-    /// The client, for typed calls (leases, token reviews). Its calls are counted but not limited:
+    /// The client, for typed calls (leases, token reviews). Its calls are told but not limited:
     /// give each a deadline.
     pub fn client(&self) -> kube::Client {
         self.inner.client.clone()
@@ -135,14 +132,9 @@ impl Cluster {
         self.inner.discovery.table()
     }
 
-    /// Requests sent so far.
-    pub fn stats(&self) -> &Stats {
-        &self.inner.stats
-    }
-
     /// Address of the API server.
     pub fn url(&self) -> &str {
-        &self.inner.url
+        &self.inner.teller.server
     }
 
     fn streams_lists(&self) -> bool {

@@ -23,5 +23,5 @@ pub mod url;
 
 pub use crate::worker::git_fetch::{RepoAccess, Target};
 pub use error::{Detail, SourceError};
-pub use mirrors::{Freshness, MirrorOptions, Mirrors, Revision};
+pub use mirrors::{Freshness, MirrorOptions, Mirrors, Observer, Polled, Revision};
 pub use snapshot::{CommitInfo, Snapshot};

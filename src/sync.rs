@@ -18,10 +18,12 @@ mod operation;
 mod pass;
 mod publish;
 mod read;
+mod readiness;
 mod run;
 mod secrets;
 mod sources;
 mod status;
 pub mod tasks;
+pub mod tree;
 
 pub use run::run;

@@ -1,6 +1,6 @@
 //! One request and its answer: deadline, limit of calls in flight, common pace, size limit.
 
-use std::{borrow::Cow, fmt::Write as _, sync::atomic::Ordering, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
 use http::{
     HeaderMap, Method, Request,
@@ -154,7 +154,7 @@ impl Cluster {
         let sent = Instant::now();
         let response = self.inner.client.send(call.request()?).await.map_err(|cause| {
             self.inner.pace.slow_down(sent, None);
-            unreachable(&call.what, cause, &self.inner.url)
+            unreachable(&call.what, cause, self.url())
         })?;
         let (parts, body) = response.into_parts();
         let bytes = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|cause| {
@@ -176,7 +176,6 @@ impl Cluster {
         let error =
             ClusterError::Refused { what: call.what.clone(), status: Box::new(status.clone()) };
         if code == 429 || code == 503 {
-            self.inner.stats.pushed_back.fetch_add(1, Ordering::Relaxed);
             self.inner.pace.slow_down(sent, retry_after(&parts.headers, &status));
         } else {
             self.inner.pace.answered(sent);

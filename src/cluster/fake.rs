@@ -15,8 +15,12 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
+use tower::Layer as _;
 
-use super::{Cluster, KindInfo, KindTable, Options, Stats};
+use super::{
+    Cluster, KindInfo, KindTable, Observer, Options,
+    signal::{TellLayer, Teller},
+};
 use crate::object::GroupVersionKind;
 
 /// A request as the server saw it.
@@ -73,11 +77,16 @@ impl Events {
 impl Server {
     /// A cluster that talks to this server and serves the usual kinds.
     pub(crate) fn cluster(&self) -> Cluster {
+        self.observed_cluster(None)
+    }
+
+    /// The same, with somebody who is told what happens.
+    pub(crate) fn observed_cluster(&self, observer: Option<Observer>) -> Cluster {
         let service = self.clone();
         let service = tower::service_fn(move |request| service.clone().answer(request));
-        let client = Client::new(service, "default");
-        let stats = Arc::new(Stats::default());
-        let cluster = Cluster::with_client(client, "http://fake", stats, &Options::default());
+        let teller = Teller::new("http://fake", observer);
+        let client = Client::new(TellLayer(teller.clone()).layer(service), "default");
+        let cluster = Cluster::with_client(client, teller, &Options::default());
         cluster.discovery().set(kinds());
         cluster
     }

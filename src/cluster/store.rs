@@ -68,6 +68,19 @@ pub enum WatchState {
     NotServed,
 }
 
+/// The size and the state of the store at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Objects that are known, whether tracked or only by name.
+    pub objects: usize,
+    /// Kinds whose watch runs and whose list is complete.
+    pub watches: usize,
+    /// True while no kind has lost contact or lacks a permission.
+    pub sound: bool,
+    /// The longest that a watched kind has heard nothing from the server.
+    pub quiet: Duration,
+}
+
 /// What the store takes from the objects that it does not keep.
 type Reduce<C> = Box<dyn Fn(&Value) -> Option<C> + Send + Sync>;
 /// Told the name of an application when something changed that its pass would see. Must be cheap.
@@ -192,6 +205,11 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
         let state = self.inner.read();
         let of = |kind: &GroupKind| (kind.clone(), state.index.watch_state(kind));
         kinds.iter().map(of).collect()
+    }
+
+    /// The size and the state of everything.
+    pub fn survey(&self) -> Survey {
+        self.inner.read().index.survey(Instant::now())
     }
 
     /// Takes in the server's answer to a write of ours, before the watch tells it. Calls nobody:

@@ -4,9 +4,9 @@
 //! connection, and finds a silently dropped connection by pings instead of waiting for the
 //! kernel's quarter of an hour. It never retries: who calls knows whether trying again is right.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
-use http::{HeaderValue, Request, header::USER_AGENT};
+use http::{HeaderValue, header::USER_AGENT};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
@@ -17,9 +17,12 @@ use kube::{
     client::{Body, ClientBuilder, ConfigExt},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use tower::{BoxError, ServiceBuilder, util::MapRequestLayer};
+use tower::{BoxError, ServiceBuilder};
 
-use super::{ClusterError, Stats};
+use super::{
+    ClusterError,
+    signal::{TellLayer, Teller},
+};
 
 /// Patience for the TCP connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -61,19 +64,15 @@ async fn from_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, C
     Config::from_custom_kubeconfig(kubeconfig, options).await.map_err(wrap)
 }
 
-/// Builds the client; every request that it sends is counted in `stats`.
-pub(super) fn client(config: Config, stats: &Arc<Stats>) -> Result<Client, ClusterError> {
+/// Builds the client; every request that it sends is told.
+pub(super) fn client(config: Config, teller: &Teller) -> Result<Client, ClusterError> {
     let url = config.cluster_url.to_string();
     let wrap = |cause| ClusterError::Setup { url: url.clone(), cause: Box::new(cause) };
-    let stats = Arc::clone(stats);
-    let count = MapRequestLayer::new(move |request: Request<Body>| {
-        stats.count(&request);
-        request
-    });
+    let tell = TellLayer(teller.clone());
     if config.proxy_url.is_some() {
         // kube's own stack knows how to tunnel through proxies.
         let builder = ClientBuilder::try_from(config).map_err(wrap)?;
-        return Ok(builder.with_layer(&count).build());
+        return Ok(builder.with_layer(&tell).build());
     }
 
     let mut tcp = HttpConnector::new();
@@ -100,7 +99,7 @@ pub(super) fn client(config: Config, stats: &Arc<Stats>) -> Result<Client, Clust
         .http2_keep_alive_timeout(PING_LIMIT)
         .build::<_, Body>(https);
     let service = ServiceBuilder::new()
-        .layer(count)
+        .layer(tell)
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer().map_err(wrap)?)
         .layer(config.extra_headers_layer().map_err(wrap)?)

@@ -44,10 +44,8 @@ pub enum Stage {
     Source,
     /// Files to objects.
     Render,
-    /// Waiting for the live objects.
+    /// Comparing with the live objects.
     Observe,
-    /// Deciding.
-    Plan,
     /// Writing to the cluster.
     Apply,
     /// Writing the status.
@@ -60,7 +58,6 @@ impl Stage {
             Self::Source => "source",
             Self::Render => "render",
             Self::Observe => "observe",
-            Self::Plan => "plan",
             Self::Apply => "apply",
             Self::Report => "report",
         }
@@ -92,8 +89,8 @@ pub struct KubernetesRequest<'a> {
     pub server: &'a str,
     /// Verb as Kubernetes audits it: get, list, watch, create, patch, update, delete.
     pub verb: &'a str,
-    /// Kind of the object.
-    pub kind: &'a str,
+    /// Plural of the resource.
+    pub resource: &'a str,
     /// HTTP status; 0 when there was no answer.
     pub code: u16,
     /// True for a dry run.
@@ -109,13 +106,13 @@ pub struct ClusterState<'a> {
     pub name: &'a str,
     /// Kubernetes version, for example `v1.33.2`.
     pub version: &'a str,
-    /// True while requests are answered and every watch runs.
+    /// True while requests are answered and no watch has lost contact.
     pub connected: bool,
-    /// Objects kept in the live store.
+    /// Objects that the live store knows, tracked or only by name.
     pub objects: usize,
     /// Kinds that the cluster serves.
     pub kinds: usize,
-    /// Watches that are open.
+    /// Kinds whose watch runs and whose list is complete.
     pub watches: usize,
     /// Seconds since the slowest watch last heard from the server.
     pub age_s: f64,
@@ -225,11 +222,11 @@ impl Metrics {
 
     /// A request to a Kubernetes API server ended.
     pub fn kubernetes_request(&self, request: KubernetesRequest<'_>) {
-        let KubernetesRequest { server, verb, kind, code, dry_run } = request;
+        let KubernetesRequest { server, verb, resource, code, dry_run } = request;
         let dry_run = if dry_run { "true" } else { "false" };
         self.clusters
             .requests
-            .with_label_values(&[server, verb, kind, &code.to_string(), dry_run])
+            .with_label_values(&[server, verb, resource, &code.to_string(), dry_run])
             .inc();
     }
 

@@ -9,7 +9,10 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 
-use crate::{object::meta, sync::handle::Detail};
+use crate::{
+    object::meta,
+    sync::{handle::Detail, tree::Node},
+};
 
 use super::{
     App,
@@ -170,8 +173,8 @@ pub(super) async fn resource_tree(
     query: Query,
 ) -> Answer {
     board(&app, &name, &query)?;
-    let detail = detail(&app, &name).await?;
-    Ok(Json(shapes::tree(&detail, &ObjectFilter::parse(&query))))
+    let nodes = nodes(&app, &name)?;
+    Ok(Json(shapes::tree(&nodes, &ObjectFilter::parse(&query))))
 }
 
 pub(super) async fn managed_resources(
@@ -255,8 +258,8 @@ pub(super) async fn events(
         return app.applications.events(&app.namespace, &name, meta::uid(&shown)).await.map(Json);
     }
     // Events of objects that the application does not hold are none of the caller's business.
-    let detail = detail(&app, &name).await?;
-    let node = detail.nodes.iter().find(|node| {
+    let nodes = nodes(&app, &name)?;
+    let node = nodes.iter().find(|node| {
         node.uid == uid
             && query.first("resourceName").is_none_or(|asked| asked == node.id.name)
             && query.first("resourceNamespace").is_none_or(|asked| asked == node.id.namespace)
@@ -293,6 +296,10 @@ fn asked_for(app: &App, name: &str, query: &Query, found: &Value) -> Result<(), 
     let mut projects = query.all("project").chain(query.all("projects")).peekable();
     let of_project = projects.peek().is_none() || projects.any(|asked| asked == project);
     if elsewhere || !of_project { Err(ApiError::no_application(name)) } else { Ok(()) }
+}
+
+fn nodes(app: &App, name: &str) -> Result<Vec<Node>, ApiError> {
+    app.handle.nodes(name).ok_or_else(|| ApiError::no_application(name))
 }
 
 async fn detail(app: &App, name: &str) -> Result<Detail, ApiError> {

@@ -24,6 +24,7 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, String) {
 }
 
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    app.handle.measure(&app.metrics);
     let text = app.metrics.render(&app.handle.board);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

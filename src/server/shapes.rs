@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     object::{ObjectId, mask, meta},
-    sync::handle::{Detail, ManagedResource, Node},
+    sync::{handle::ManagedResource, tree::Node},
 };
 
 use super::{fields::Fields, query::Query};
@@ -104,8 +104,8 @@ pub(super) fn is_modified(resource: &ManagedResource) -> bool {
 }
 
 /// `ApplicationTree`.
-pub(super) fn tree(detail: &Detail, filter: &ObjectFilter) -> Value {
-    let wanted = detail.nodes.iter().filter(|node| filter.matches(&node.id, &node.gvk.version));
+pub(super) fn tree(nodes: &[Node], filter: &ObjectFilter) -> Value {
+    let wanted = nodes.iter().filter(|node| filter.matches(&node.id, &node.gvk.version));
     let nodes: Vec<Value> = wanted.map(node).collect();
     filter.fields.select(json!({"nodes": nodes, "orphanedNodes": [], "hosts": []}))
 }

@@ -228,7 +228,7 @@ pub(super) async fn resource_tree(
     let feed = async move {
         let mut last = Value::Null;
         loop {
-            let tree = shapes::tree(&handle.detail(&name).await?, &filter);
+            let tree = shapes::tree(&handle.nodes(&name)?, &filter);
             if tree != last {
                 send(&sender, &json!({"result": tree})).await?;
                 last = tree;

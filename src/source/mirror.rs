@@ -251,10 +251,25 @@ impl Mirror {
         // Nothing cancels a poll but its being dropped, which kills it just as well.
         let cancel = CancellationToken::new();
         let launched = options.launcher.launch::<GitFetch>(request, options.limits(), &cancel);
+        let started = Instant::now();
         let finished = launched.await;
-        let finished = finished.map_err(|error| SourceError::from_worker(&self.about, &error))?;
-        shared.set_enforcement(finished.enforcement);
-        finished.outcome.map_err(|failure| SourceError::from_failure(&self.about, failure))
+        let outcome = match finished {
+            Err(error) => Err(SourceError::from_worker(&self.about, &error)),
+            Ok(finished) => {
+                shared.set_enforcement(finished.enforcement);
+                finished.outcome.map_err(|failure| SourceError::from_failure(&self.about, failure))
+            }
+        };
+        if let Some(observer) = &options.observer {
+            let fetching = outcome.as_ref().map_or(0, |answer| answer.fetching_ms);
+            observer.tell(mirrors::Polled {
+                repository: &self.about.repository,
+                took: started.elapsed(),
+                fetching: Duration::from_millis(fetching),
+                ok: outcome.is_ok(),
+            });
+        }
+        outcome
     }
 
     /// A directory for one run: it holds keys, so nobody else may enter, and it goes with the run.

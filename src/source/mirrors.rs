@@ -51,6 +51,42 @@ pub struct MirrorOptions {
     pub polls_max: usize,
     /// How long a failed poll answers for those who do not need a newer one.
     pub failure_age_max: Duration,
+    /// Told of every poll, for metrics.
+    pub observer: Option<Observer>,
+}
+
+/// One poll that ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Polled<'a> {
+    /// The repository, without credentials.
+    pub repository: &'a str,
+    /// From the start of the child to its end.
+    pub took: Duration,
+    /// The part of it in which commits were fetched; zero when there was nothing to fetch.
+    pub fetching: Duration,
+    /// False when it got no answer.
+    pub ok: bool,
+}
+
+/// Told of polls; must be quick.
+#[derive(Clone)]
+pub struct Observer(Arc<dyn Fn(Polled<'_>) + Send + Sync>);
+
+impl Observer {
+    /// Calls `tell` for every poll.
+    pub fn new(tell: impl Fn(Polled<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(super) fn tell(&self, polled: Polled<'_>) {
+        (self.0)(polled);
+    }
+}
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 impl MirrorOptions {
@@ -66,6 +102,7 @@ impl MirrorOptions {
             packs_max: 100,
             polls_max: 8,
             failure_age_max: Duration::from_secs(5),
+            observer: None,
         }
     }
 

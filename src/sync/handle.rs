@@ -1,9 +1,6 @@
 //! What the status API may ask of the running controller.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -12,17 +9,21 @@ use super::{
     context::Context,
     entry::Entry,
     fleet::Fleet,
-    observe::{self, Seen, View},
+    observe::{self, Seen},
     operation::Resolved,
     read,
+    readiness::{Need, Readiness},
+    tree::{self, Node},
 };
 use crate::{
     api::Application,
     apply,
-    health::Child,
-    object::{GroupVersionKind, LiveObject, ObjectId, mask, meta},
-    plan::decide::State,
-    report::board::Board,
+    object::{GroupVersionKind, ObjectId, mask},
+    plan::{decide::State, permit::IN_CLUSTER_NAME},
+    report::{
+        board::Board,
+        metrics::{ClusterState, Metrics},
+    },
 };
 
 /// One object of an application, desired and live, as the diff sees it. Secrets are masked.
@@ -38,27 +39,6 @@ pub struct ManagedResource {
     pub live: Option<Arc<Value>>,
     /// As the cluster would have it after a sync; equal to `live` when nothing differs.
     pub predicted: Option<Arc<Value>>,
-}
-
-/// One node of the resource tree: a managed object or a child of one.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// The object.
-    pub id: ObjectId,
-    /// Kind with version.
-    pub gvk: GroupVersionKind,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// Uid and id of the owner; `None` for managed objects.
-    pub parent: Option<(String, ObjectId)>,
-    /// Health status and message, when the kind has a check.
-    pub health: Option<(String, String)>,
-    /// `metadata.resourceVersion`, empty for children.
-    pub resource_version: String,
-    /// `metadata.creationTimestamp`, empty when unknown.
-    pub created_at: String,
-    /// Images of the pod or pod template.
-    pub images: Vec<String>,
 }
 
 /// A change that somebody made to a field which Steadfast owns.
@@ -93,31 +73,8 @@ pub struct DriftRecord {
 pub struct Detail {
     /// Every managed object with its desired and live state.
     pub resources: Vec<ManagedResource>,
-    /// Managed objects and their children.
-    pub nodes: Vec<Node>,
     /// The last drifts, newest last, bounded.
     pub drifts: Vec<DriftRecord>,
-}
-
-/// Whether the controller can do its work.
-#[derive(Debug)]
-pub struct Readiness(Mutex<Result<(), String>>);
-
-impl Default for Readiness {
-    fn default() -> Self {
-        Self(Mutex::new(Err("the applications have not been read yet".to_owned())))
-    }
-}
-
-impl Readiness {
-    /// Sets it, with the reason when it can not.
-    pub fn set(&self, state: Result<(), String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    fn get(&self) -> Result<(), String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 /// A cheap handle on the running controller.
@@ -137,7 +94,7 @@ impl Handle {
 
     /// A handle on a board alone, for tests of those who read it: it knows no details and is ready.
     pub fn of_board(board: Arc<Board>) -> Self {
-        Self { board, readiness: Arc::new(Readiness(Mutex::new(Ok(())))), loop_: None }
+        Self { board, readiness: Arc::new(Readiness::complete()), loop_: None }
     }
 
     fn parts(&self, app: &str) -> Option<(&Context, Arc<Entry>, Application)> {
@@ -159,7 +116,6 @@ impl Handle {
         let kinds = observe::kinds(&app, &desired);
         let view = observe::view(ctx, &app, &project, &desired, &kinds, &mut memory).await;
         drop(memory);
-        detail.nodes = nodes(ctx, &view);
         for seen in &view.seen {
             detail.resources.push(managed(ctx, seen).await);
         }
@@ -175,6 +131,18 @@ impl Handle {
             });
         }
         Some(detail)
+    }
+
+    /// The resource tree of an application as the live store has it, in an order that depends on
+    /// nothing else; `None` when there is no such application. Cheap: nothing is rendered and the
+    /// cluster is not asked.
+    pub fn nodes(&self, app: &str) -> Option<Vec<Node>> {
+        let (ctx, fleet) = self.loop_.as_ref()?;
+        let entry = fleet.get(app)?;
+        let parsed = Application::parse((*entry.latest()).clone());
+        // One that can't be read may have objects all the same.
+        let instance = parsed.map_or_else(|_| app.to_owned(), |app| ctx.instance(&app));
+        Some(tree::nodes(&ctx.store, ctx.tracked(&instance)))
     }
 
     /// The manifests that an application renders to at a revision (its own when empty), or why
@@ -218,6 +186,24 @@ impl Handle {
     pub fn readiness(&self) -> Result<(), String> {
         self.readiness.get()
     }
+
+    /// Sets the gauges of the cluster, right before they are shown.
+    pub fn measure(&self, metrics: &Metrics) {
+        let Some((ctx, _)) = &self.loop_ else { return };
+        let survey = ctx.store.survey();
+        let table = ctx.cluster.kinds();
+        let kinds: BTreeSet<_> = table.iter().map(|info| info.gvk.group_kind()).collect();
+        metrics.cluster(ClusterState {
+            server: ctx.cluster.url(),
+            name: IN_CLUSTER_NAME,
+            version: &ctx.cluster.version(),
+            connected: survey.sound && self.readiness.is_good(Need::Contact),
+            objects: survey.objects,
+            kinds: kinds.len(),
+            watches: survey.watches,
+            age_s: survey.quiet.as_secs_f64(),
+        });
+    }
 }
 
 /// One object beside its prediction. A dry run is made only where something differs.
@@ -255,55 +241,5 @@ async fn managed(ctx: &Context, seen: &Seen) -> ManagedResource {
         target: Some(Arc::new(desired)),
         live: live.map(Arc::new),
         predicted: predicted.map(Arc::new),
-    }
-}
-
-fn nodes(ctx: &Context, view: &View) -> Vec<Node> {
-    let live = view.seen.iter().filter_map(|seen| seen.live.clone());
-    live.chain(view.stale.iter().cloned())
-        .flat_map(|live| {
-            let children = ctx.store.children(&live.uid);
-            let known: HashMap<&str, &ObjectId> = children
-                .iter()
-                .map(|child| (&*child.uid, &child.id))
-                .chain([(live.uid.as_str(), &live.id)])
-                .collect();
-            let below = children.iter().map(|child| child_node(child, &known));
-            std::iter::once(root_node(ctx, &live)).chain(below).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-fn root_node(ctx: &Context, live: &LiveObject) -> Node {
-    let value = live.value();
-    let health = observe::assess(ctx, live);
-    Node {
-        id: live.id.clone(),
-        gvk: live.gvk.clone(),
-        uid: live.uid.clone(),
-        parent: None,
-        health: health.map(|health| (health.status.as_str().to_owned(), health.message)),
-        resource_version: live.resource_version.clone(),
-        created_at: meta::text(&value, "creationTimestamp").to_owned(),
-        images: observe::images(&value).into_iter().collect(),
-    }
-}
-
-fn child_node(child: &Child, known: &HashMap<&str, &ObjectId>) -> Node {
-    let owner = &*child.owner;
-    let health = child.health.as_ref();
-    Node {
-        id: child.id.clone(),
-        gvk: GroupVersionKind {
-            group: child.id.group.clone(),
-            version: child.version.to_string(),
-            kind: child.id.kind.clone(),
-        },
-        uid: child.uid.to_string(),
-        parent: known.get(owner).map(|id| (owner.to_owned(), (*id).clone())),
-        health: health.map(|health| (health.status.as_str().to_owned(), health.message.clone())),
-        resource_version: String::new(),
-        created_at: child.created_at.to_string(),
-        images: child.images.iter().map(ToString::to_string).collect(),
     }
 }

@@ -13,7 +13,7 @@ use super::{context::Context, memory::Memory};
 use crate::{
     api::{AppProject, Application, HealthCode},
     apply,
-    cluster::{Presence, WatchState},
+    cluster::{Presence, Store, WatchState},
     health::{self, Child, Health},
     object::{GroupKind, LiveObject, ObjectId, Turn},
     plan::{
@@ -207,7 +207,7 @@ async fn compare(
     } else {
         plan::yields::withhold(target, &live, &fields)
     };
-    let health = assess(ctx, &live);
+    let health = assess(&ctx.store, &live);
     let mut seen = seen(target, State::Clean, Some(Arc::clone(&live)));
     seen.subject.yields = fields;
     seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
@@ -244,8 +244,8 @@ async fn compare(
 }
 
 /// Health of a live object and its children.
-pub(crate) fn assess(ctx: &Context, live: &LiveObject) -> Option<Health> {
-    let children = ctx.store.children(&live.uid);
+pub(crate) fn assess(store: &Store<Child>, live: &LiveObject) -> Option<Health> {
+    let children = store.children(&live.uid);
     let children: Vec<&Child> = children.iter().map(AsRef::as_ref).collect();
     health::assess(&live.value(), &children)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, RwLock},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -16,21 +16,26 @@ use super::{
     claims::Claims,
     context::{Context, application_kind},
     fleet::Fleet,
-    handle::{Handle, Readiness},
+    handle::Handle,
+    readiness::{self, Need, Readiness},
     secrets,
     sources::{Sources, Wake},
     tasks::Tasks,
 };
 use crate::{
     api::{self, AppProject},
-    cluster::{self, Cluster, ResourceEvent, ResourceQuery, Store, watch_resources},
+    cluster::{self, Cluster, ResourceEvent, ResourceQuery, Signal, Store, watch_resources},
     config::Settings,
     health::Child,
     object::{GroupVersionKind, meta, tracking},
     render::RenderCache,
-    report::{board::Board, events::EventSink, metrics::Metrics},
+    report::{
+        board::Board,
+        events::EventSink,
+        metrics::{GitRequest, KubernetesRequest, Metrics},
+    },
     server::{self, Access},
-    source::{MirrorOptions, Mirrors},
+    source::{self, MirrorOptions, Mirrors, Polled},
     worker::Launcher,
 };
 
@@ -52,9 +57,10 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
-    let cluster = connect(&settings).await?;
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let cluster = connect(&settings, &metrics).await?;
     tracing::info!(cluster = cluster.url(), "listening on http://{address}");
-    let (ctx, fleet) = assemble(&settings, cluster, &tasks)?;
+    let (ctx, fleet) = assemble(&settings, cluster, metrics, &tasks)?;
     let readiness = Arc::new(Readiness::default());
     let (secret, webhook_secret) = watch::channel(server::WebhookSecret::default());
     let handle = Handle::new(Arc::clone(&ctx), Arc::clone(&fleet), Arc::clone(&readiness));
@@ -75,6 +81,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let store = ctx.store.clone();
     let stop = tasks.stop.clone();
     tasks.spawn("live store", async move { store.run(stop).await });
+    let contact = readiness::ask_for_contact(Arc::clone(&ctx), Arc::clone(&readiness));
+    tasks.spawn("contact", contact);
     let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
     tasks.follow("resources", inputs.follow(secret));
     tasks.stop.cancelled().await;
@@ -82,8 +90,12 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     tasks.verdict().map_or(Ok(()), |death| Err(anyhow::anyhow!(death)))
 }
 
-async fn connect(settings: &Settings) -> anyhow::Result<Cluster> {
-    let options = cluster::Options::default();
+async fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> anyhow::Result<Cluster> {
+    let observer: cluster::Observer = {
+        let metrics = Arc::clone(metrics);
+        Arc::new(move |server, signal| count(&metrics, server, signal))
+    };
+    let options = cluster::Options { observer: Some(observer), ..cluster::Options::default() };
     let cluster = Cluster::connect(settings.kubeconfig.as_deref(), &options)
         .await
         .context("cannot reach the cluster")?;
@@ -117,14 +129,38 @@ async fn make_home(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Counts what the connection to the cluster tells.
+fn count(metrics: &Metrics, server: &str, signal: Signal<'_>) {
+    match signal {
+        Signal::Answered(answered) => metrics.kubernetes_request(KubernetesRequest {
+            server,
+            verb: answered.verb,
+            resource: &answered.resource,
+            code: answered.code,
+            dry_run: answered.dry_run,
+        }),
+        Signal::Event(kind) => metrics.cluster_event(server, kind),
+    }
+}
+
+/// Counts a poll: its fetch, if there was one, and the rest, which asked for the refs.
+fn count_poll(metrics: &Metrics, polled: Polled<'_>) {
+    let Polled { repository, took, fetching, ok } = polled;
+    let asking = took.saturating_sub(fetching);
+    metrics.git_request(repository, GitRequest::LsRemote, asking, ok);
+    if !fetching.is_zero() {
+        metrics.git_request(repository, GitRequest::Fetch, fetching, true);
+    }
+}
+
 /// Builds what all passes share. The fleet and the context know each other only by the calls that
 /// wake an application.
 fn assemble(
     settings: &Arc<Settings>,
     cluster: Cluster,
+    metrics: Arc<Metrics>,
     tasks: &Tasks,
 ) -> anyhow::Result<(Arc<Context>, Arc<Fleet>)> {
-    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let (events, writer) = EventSink::new(cluster.client(), "steadfast", Arc::clone(&metrics));
     let stop = tasks.stop.clone();
     tasks.spawn("events", async move { writer.run(stop).await });
@@ -133,15 +169,15 @@ fn assemble(
         let fleet = Arc::clone(&fleet);
         Arc::new(move |app: &str| fleet.wake(app))
     };
-    let mirrors = Mirrors::new(&settings.data_dir, MirrorOptions::new(Launcher::current()))
-        .context("cannot use the data directory")?;
-    let sources = Sources::new(
-        mirrors,
-        tasks.clone(),
-        Arc::clone(&metrics),
-        Arc::clone(&wake),
-        settings.poll_interval,
-    );
+    let polls = {
+        let metrics = Arc::clone(&metrics);
+        source::Observer::new(move |polled| count_poll(&metrics, polled))
+    };
+    let options =
+        MirrorOptions { observer: Some(polls), ..MirrorOptions::new(Launcher::current()) };
+    let mirrors =
+        Mirrors::new(&settings.data_dir, options).context("cannot use the data directory")?;
+    let sources = Sources::new(mirrors, tasks.clone(), Arc::clone(&wake), settings.poll_interval);
     let claims = Claims::new(Arc::clone(&wake));
     let ours = tracking::owner_key(&settings.namespace, "");
     let changed = move |owner: &str| wake(owner.strip_prefix(&ours).unwrap_or(owner));
@@ -174,49 +210,87 @@ impl Inputs {
     /// Follows projects and Secrets, and, once both are known, the applications.
     async fn follow(self, webhook: watch::Sender<server::WebhookSecret>) {
         let namespace = self.ctx.settings.namespace.clone();
-        let (known, mut ready) = watch::channel(0_u8);
-        let known = Arc::new(known);
-        let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
-        let projects = follow_projects(ctx, fleet, Arc::clone(&known));
-        self.tasks.follow("projects", projects);
-        let (ctx, fleet) = (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
-        self.tasks.follow("secrets", secrets::follow(ctx, fleet, webhook, known));
-        if ready.wait_for(|known| *known >= 2).await.is_err() {
-            return;
+        let (known, mut ready) = watch::channel(());
+        let shared = || (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
+        let (ctx, fleet) = shared();
+        let told = Told { readiness: Arc::clone(&self.readiness), known: Arc::new(known) };
+        self.tasks.follow("projects", follow_projects(ctx, fleet, told.clone()));
+        let (ctx, fleet) = shared();
+        self.tasks.follow("secrets", secrets::follow(ctx, fleet, webhook, told));
+        let both = || [Need::Projects, Need::Secrets].iter().all(|p| self.readiness.is_good(*p));
+        while !both() {
+            if ready.changed().await.is_err() {
+                return;
+            }
         }
         let query = ResourceQuery::all(application_kind(), &namespace);
         let mut events = std::pin::pin!(watch_resources(&self.ctx.cluster, query));
+        let mut read = false;
         while let Some(event) = events.next().await {
+            read |= matches!(event, ResourceEvent::Synced);
             match event {
                 ResourceEvent::Applied(resource) => self.fleet.seen(&self.ctx, resource),
                 ResourceEvent::Deleted { name, .. } => self.fleet.gone(&self.ctx, &name),
                 ResourceEvent::Synced => {
                     self.fleet.listed();
-                    self.readiness.set(Ok(()));
+                    self.readiness.good(Need::Applications);
                 }
-                ResourceEvent::Alive => self.readiness.set(Ok(())),
-                ResourceEvent::NotServed => self.readiness.set(Err(NO_CRDS.to_owned())),
-                ResourceEvent::Lost { message, .. } => self.readiness.set(Err(message)),
+                // Before the first list contact alone says nothing about applications.
+                ResourceEvent::Alive if read => {
+                    self.readiness.good(Need::Applications);
+                }
+                ResourceEvent::Alive => {}
+                ResourceEvent::NotServed => {
+                    self.readiness.bad(Need::Applications, not_installed("applications"));
+                }
+                ResourceEvent::Lost { message, .. } => {
+                    self.readiness.bad(Need::Applications, message);
+                }
             }
         }
     }
 }
 
-const NO_CRDS: &str = "the CRD applications.argoproj.io is not installed: run `steadfast install \
-                       --crds-only | kubectl apply -f -`, or start with --install-crds";
+/// Where the readers of projects and Secrets say how far they are.
+#[derive(Clone)]
+pub(super) struct Told {
+    readiness: Arc<Readiness>,
+    known: Arc<watch::Sender<()>>,
+}
+
+impl Told {
+    /// This has been read.
+    pub(super) fn good(&self, need: Need) {
+        self.readiness.good(need);
+        self.known.send_replace(());
+    }
+
+    /// This can't be read.
+    pub(super) fn bad(&self, need: Need, why: impl Into<String>) {
+        self.readiness.bad(need, why);
+    }
+}
+
+fn not_installed(plural: &str) -> String {
+    format!(
+        "the CRD {plural}.{} is not installed: run `steadfast install --crds-only | kubectl apply \
+         -f -`, or start with --install-crds",
+        api::GROUP
+    )
+}
 
 /// Follows the projects, and makes the default one when it is not there.
-async fn follow_projects(ctx: Arc<Context>, fleet: Arc<Fleet>, known: Arc<watch::Sender<u8>>) {
+async fn follow_projects(ctx: Arc<Context>, fleet: Arc<Fleet>, told: Told) {
     let kind = GroupVersionKind::parse(api::API_VERSION, "AppProject");
     let query = ResourceQuery::all(kind, &ctx.settings.namespace);
     let mut events = std::pin::pin!(watch_resources(&ctx.cluster, query));
-    let first = OnceLock::new();
+    let mut read = false;
     while let Some(event) = events.next().await {
         match event {
             ResourceEvent::Applied(project) => {
                 let name = meta::name(&project).to_owned();
                 ctx.set_project(&name, Some(project));
-                if first.get().is_some() {
+                if read {
                     fleet.wake_all();
                 }
             }
@@ -228,11 +302,14 @@ async fn follow_projects(ctx: Arc<Context>, fleet: Arc<Fleet>, known: Arc<watch:
                 if !ctx.has_project(DEFAULT_PROJECT) {
                     make_default_project(&ctx).await;
                 }
-                if first.set(()).is_ok() {
-                    known.send_modify(|known| *known += 1);
-                }
+                read = true;
+                told.good(Need::Projects);
             }
-            ResourceEvent::NotServed | ResourceEvent::Lost { .. } | ResourceEvent::Alive => {}
+            // Before the first list contact alone says nothing about projects.
+            ResourceEvent::Alive if read => told.good(Need::Projects),
+            ResourceEvent::Alive => {}
+            ResourceEvent::NotServed => told.bad(Need::Projects, not_installed("appprojects")),
+            ResourceEvent::Lost { message, .. } => told.bad(Need::Projects, message),
         }
     }
 }

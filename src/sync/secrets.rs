@@ -8,10 +8,10 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{context::Context, fleet::Fleet};
+use super::{context::Context, fleet::Fleet, readiness::Need, run::Told};
 use crate::{
     cluster::{ResourceEvent, ResourceQuery, watch_resources},
-    object::{GroupVersionKind, meta},
+    object::{GroupVersionKind, Turn, meta},
     server::WebhookSecret,
     source::credentials::{CredentialBook, RepoSecret, SECRET_TYPE_LABEL, SecretData},
 };
@@ -40,12 +40,12 @@ enum Part {
     Own,
 }
 
-/// Follows them for ever; `ready` is counted up once all have been read.
+/// Follows them for ever; `told` hears once all have been read.
 pub(crate) async fn follow(
     ctx: Arc<Context>,
     fleet: Arc<Fleet>,
     webhook: watch::Sender<WebhookSecret>,
-    ready: Arc<watch::Sender<u8>>,
+    told: Told,
 ) {
     let mut events =
         stream::select_all([Part::Repositories, Part::Hosts, Part::Certificates, Part::Own].map(
@@ -62,13 +62,20 @@ pub(crate) async fn follow(
             }
             ResourceEvent::Applied(object) => known.take(part, &object),
             ResourceEvent::Deleted { name, .. } => known.drop(part, &name),
+            // A lost connection comes back; a permission that is missing may never come, and public
+            // repositories work without it.
+            ResourceEvent::Lost { turn: Turn::Cluster, message } => {
+                if !unread.is_empty() {
+                    told.bad(Need::Secrets, message);
+                }
+                false
+            }
             ResourceEvent::Synced | ResourceEvent::Lost { .. } => {
-                // Without the permission to read them public repositories still work.
                 let before = unread.len();
                 unread.retain(|left| *left != part);
                 if before == 1 && unread.is_empty() {
                     ctx.sources.set_credentials(known.book());
-                    ready.send_modify(|ready| *ready += 1);
+                    told.good(Need::Secrets);
                 }
                 false
             }

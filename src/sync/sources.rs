@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::future::join_all;
@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::tasks::Tasks;
 use crate::{
     object::Turn,
-    report::metrics::{GitRequest, Metrics},
     source::{
         Freshness, Mirrors, RepoAccess, Revision, Snapshot, SourceError,
         credentials::{CredentialBook, CredentialError},
@@ -103,7 +102,6 @@ pub(crate) struct Sources {
     credentials: RwLock<Arc<CredentialBook>>,
     repositories: Mutex<HashMap<Place, Arc<Repository>>>,
     tasks: Tasks,
-    metrics: Arc<Metrics>,
     wake: Wake,
     interval: Duration,
 }
@@ -119,19 +117,12 @@ pub(crate) struct Found {
 
 impl Sources {
     /// No repositories yet.
-    pub(crate) fn new(
-        mirrors: Mirrors,
-        tasks: Tasks,
-        metrics: Arc<Metrics>,
-        wake: Wake,
-        interval: Duration,
-    ) -> Self {
+    pub(crate) fn new(mirrors: Mirrors, tasks: Tasks, wake: Wake, interval: Duration) -> Self {
         Self {
             mirrors,
             credentials: RwLock::default(),
             repositories: Mutex::default(),
             tasks,
-            metrics,
             wake,
             interval,
         }
@@ -269,7 +260,6 @@ impl Sources {
     async fn poll(self: Arc<Self>, repository: Arc<Repository>) {
         let mut failures = 0_u32;
         loop {
-            let started = Instant::now();
             // A server that says nothing must not hold up a stop: the worker ends with the look.
             let moved = tokio::select! {
                 moved = self.look(&repository) => moved,
@@ -278,7 +268,6 @@ impl Sources {
             };
             let failed = repository.in_trouble();
             let url = &repository.place.url;
-            self.metrics.git_request(url, GitRequest::LsRemote, started.elapsed(), !failed);
             failures = if failed { failures.saturating_add(1) } else { 0 };
             repository.polls.send_modify(|polls| polls.ended += 1);
             for app in &moved {

@@ -17,7 +17,7 @@ mod receive;
 mod remote;
 mod revision;
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Instant};
 
 use gix::{ObjectId, protocol::transport::Protocol};
 use serde::{Deserialize, Serialize};
@@ -105,6 +105,8 @@ pub struct Answer {
     pub bytes: u64,
     /// Commits that this poll brought.
     pub fetched: usize,
+    /// Time that bringing them took, in milliseconds, at least 1 when there were any.
+    pub fetching_ms: u64,
 }
 
 impl Job for GitFetch {
@@ -145,6 +147,7 @@ struct Poll<'a> {
     mirror: Mirror,
     remote: Connection<'a>,
     fetched: usize,
+    fetching_ms: u64,
 }
 
 impl<'a> Poll<'a> {
@@ -156,7 +159,7 @@ impl<'a> Poll<'a> {
             _ => "connected, the server speaks an old protocol version",
         });
         let mirror = Mirror::open(&request.mirror, remote.object_format()?)?;
-        Ok(Self { request, progress, mirror, remote, fetched: 0 })
+        Ok(Self { request, progress, mirror, remote, fetched: 0, fetching_ms: 0 })
     }
 
     fn run(&mut self) -> Result<Answer, Failure> {
@@ -190,6 +193,7 @@ impl<'a> Poll<'a> {
             packs,
             bytes,
             fetched: self.fetched,
+            fetching_ms: self.fetching_ms,
         })
     }
 
@@ -235,7 +239,10 @@ impl<'a> Poll<'a> {
     }
 
     fn receive(&mut self, wants: &[ObjectId], history: History) -> Result<(), Failure> {
+        let started = Instant::now();
         receive::receive(&mut self.remote, &self.mirror, wants.to_vec(), history)?;
+        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.fetching_ms = self.fetching_ms.saturating_add(took.max(1));
         if !self.mirror.missing(wants).is_empty() {
             let detail = "commits that were just fetched cannot be read";
             return Err(Failure::new(FailureKind::Damaged, detail));

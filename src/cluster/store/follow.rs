@@ -8,7 +8,7 @@ use crate::object::{GroupKind, Turn};
 
 use super::{
     super::{
-        ClusterError, KindInfo,
+        ClusterError, KindInfo, Signal,
         watch::{Update, Watch},
     },
     Inner, WatchState,
@@ -126,8 +126,12 @@ async fn read<C: PartialEq + Send + Sync + 'static>(
 
 impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
     fn take(&self, kind: &GroupKind, update: Update, loss: &mut Option<Loss>) {
+        if let Update::Applied(_) | Update::Deleted(_) = &update {
+            self.cluster.inner.teller.tell(Signal::Event(kind));
+        }
         let mut state = self.write();
         let index = &mut state.index;
+        index.heard(kind, Instant::now());
         let touched = match update {
             Update::Begin => {
                 index.begin_list(kind);

@@ -8,11 +8,12 @@ use std::{
 };
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::object::{GroupKind, LiveObject, ObjectId, meta, tracking};
 
 use super::{
-    Presence, Reduce, WatchState,
+    Presence, Reduce, Survey, WatchState,
     children::Children,
     reduce::{AUTOSCALER, is_parent, live, scale_target, version},
 };
@@ -43,6 +44,8 @@ struct Kind {
     listed: bool,
     /// Everything up to this resource version was told by the watch.
     progress: u64,
+    /// When the server last said something about the kind; at first, when it was first needed.
+    heard: Instant,
     tracked: HashMap<Key, Entry>,
     untracked: HashSet<Key>,
     /// Uids of children of this kind.
@@ -59,6 +62,7 @@ impl Default for Kind {
             state: WatchState::Listing,
             listed: false,
             progress: 0,
+            heard: Instant::now(),
             tracked: HashMap::new(),
             untracked: HashSet::new(),
             children: HashMap::new(),
@@ -139,6 +143,28 @@ impl<C: PartialEq> Index<C> {
         let changed = kind.state != state;
         kind.state = state;
         changed
+    }
+
+    /// The server has said something about the kind.
+    pub(super) fn heard(&mut self, kind: &GroupKind, now: Instant) {
+        if let Some(kind) = self.kinds.get_mut(kind) {
+            kind.heard = now;
+        }
+    }
+
+    /// The size and the state of everything.
+    pub(super) fn survey(&self, now: Instant) -> Survey {
+        let watched = self.kinds.values().filter(|kind| kind.state != WatchState::NotServed);
+        let quiet = watched.map(|kind| now.duration_since(kind.heard)).max();
+        let has = |state: fn(&WatchState) -> bool| {
+            self.kinds.values().filter(|kind| state(&kind.state)).count()
+        };
+        Survey {
+            objects: self.kinds.values().map(|k| k.tracked.len() + k.untracked.len()).sum(),
+            watches: has(|state| *state == WatchState::Complete),
+            sound: has(|state| matches!(state, WatchState::Failed { .. })) == 0,
+            quiet: quiet.unwrap_or_default(),
+        }
     }
 
     /// True once the first list of the kind was complete.

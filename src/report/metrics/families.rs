@@ -91,7 +91,7 @@ impl Clusters {
         Self {
             requests: d.counter(
                 "argocd_app_k8s_request_total",
-                "Requests to Kubernetes; response_code 0 means no answer.",
+                "Requests to Kubernetes by verb and plural of the resource; response_code 0 means no answer.",
                 &[SERVER, "verb", "resource_kind", "response_code", "dry_run"],
             ),
             info: d.gauge(
@@ -101,12 +101,12 @@ impl Clusters {
             ),
             connected: d.gauge(
                 "argocd_cluster_connection_status",
-                "1 while the cluster answers and every watch runs.",
+                "1 while the cluster answers and no watch has lost contact.",
                 &[SERVER, "k8s_version"],
             ),
             objects: d.gauge(
                 "argocd_cluster_api_resource_objects",
-                "Objects kept in the live store.",
+                "Objects that the live store knows, tracked or only by name.",
                 &[SERVER],
             ),
             kinds: d.gauge(
@@ -121,10 +121,14 @@ impl Clusters {
             ),
             events: d.counter(
                 "argocd_cluster_events_total",
-                "Watch events that arrived.",
+                "Changes that watches of the live store have told.",
                 &[SERVER, "group", "kind"],
             ),
-            watches: d.gauge("steadfast_cluster_watches", "Open watches.", &[SERVER]),
+            watches: d.gauge(
+                "steadfast_cluster_watches",
+                "Kinds whose watch runs and whose list is complete.",
+                &[SERVER],
+            ),
         }
     }
 }
@@ -142,10 +146,15 @@ impl Sources {
     pub(super) fn define(d: &mut Definer) -> Self {
         const LABELS: [&str; 2] = ["repo", "request_type"];
         Self {
-            requests: d.counter("argocd_git_request_total", "Requests to Git servers.", &LABELS),
+            requests: d.counter(
+                "argocd_git_request_total",
+                "Requests to Git servers: ls-remote is a poll, fetch the part of one that brought \
+                 commits.",
+                &LABELS,
+            ),
             failures: d.counter(
                 "argocd_git_fetch_fail_total",
-                "Requests to Git servers that failed.",
+                "Polls of Git servers that failed, whatever part of them.",
                 &LABELS,
             ),
             seconds: d.histogram(

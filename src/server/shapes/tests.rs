@@ -141,9 +141,9 @@ fn a_tree_names_owners_health_and_images() {
         created_at: String::new(),
         images: Vec::new(),
     };
-    let detail = Detail { nodes: vec![pod, set], ..Detail::default() };
+    let nodes = [pod, set];
     let read = |filter: &ObjectFilter| -> ApplicationTree {
-        serde_json::from_value(tree(&detail, filter)).unwrap()
+        serde_json::from_value(tree(&nodes, filter)).unwrap()
     };
     let tree = read(&ObjectFilter::default());
     assert!(tree.orphaned_nodes.is_empty() && tree.hosts.is_empty());
