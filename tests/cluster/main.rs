@@ -3,8 +3,6 @@
 // Clippy allows it in test functions by itself, but not in the functions that they share.
 #![allow(clippy::disallowed_methods, reason = "tests start tasks and read the clock")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how a test fails")]
-// The bans are about the program: tests read the clock and start tasks of their own.
-#![allow(clippy::disallowed_methods, reason = "tests are their own outermost loop")]
 
 #[path = "../support/mod.rs"]
 mod support;
