@@ -32,7 +32,7 @@ pub use operation::{
 };
 pub use parse::ParseError;
 pub use project::{AppProject, AppProjectSpec, GroupKindGlob, SyncWindow};
-pub use source::{ApplicationSource, DirectorySource};
+pub use source::{ApplicationSource, DirectorySource, Jsonnet};
 pub use status::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, HealthStatus,
     OperationState, ResourceResult, ResourceStatus, RevisionHistory, SyncOperationResult,

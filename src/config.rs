@@ -84,7 +84,7 @@ pub struct ControllerArgs {
     #[arg(long, env = "STEADFAST_INSECURE_LOCAL", hide_env_values = true)]
     pub insecure_local: bool,
 
-    /// Create or update the custom resource definitions before starting
+    /// Create the namespace and create or update the custom resource definitions before starting
     ///
     /// For trying things out; "steadfast install --crds-only | kubectl apply -f -" needs no such
     /// permission in the cluster afterwards.

@@ -4,8 +4,10 @@
 //! a webhook, a timer) only wake it up and carry nothing.
 
 mod act;
+mod claims;
 mod clock;
 mod context;
+mod count;
 mod delete;
 mod entry;
 mod fleet;

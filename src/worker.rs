@@ -4,7 +4,7 @@
 //! What talks to a stranger's server or runs a stranger's code runs here: it can be killed at any
 //! time, as a group, by a deadline; it has an empty environment, a memory limit, an output limit
 //! and, where the kernel can enforce it, no access to files but its own. The request goes in as one
-//! line of JSON on standard input, [`Message`]s come out as lines of JSON on standard output.
+//! line of JSON on standard input, messages come out as lines of JSON on standard output.
 //! Standard input stays open: its end tells the child that its parent is gone.
 //!
 //! A new job is a type that implements [`Job`] and one line in [`main`].

@@ -46,6 +46,10 @@ fn explain(step: &Step, status: &Status) -> (Turn, String) {
         let (s, fields) = (if unknown.len() == 1 { "" } else { "s" }, unknown.join(", "));
         return (Turn::Author, format!("the schema of {} has no field{s} {fields}", step.gvk));
     }
+    if message.contains("illegal base64 data") {
+        let advice = "the values of data have to be base64: put plain text into stringData";
+        return (Turn::Author, format!("{advice}: {message}"));
+    }
     if is_typing_error(message) {
         return (Turn::Author, message.to_owned());
     }
@@ -117,7 +121,7 @@ fn invalid(status: &Status) -> String {
         return status.message.clone();
     }
     let told = |cause: &StatusCause| match cause.field.as_str() {
-        "" | "<nil>" => cause.message.clone(),
+        "" | "<nil>" | "[]" => cause.message.clone(),
         field => format!("{field}: {}", cause.message),
     };
     causes.iter().map(told).collect::<Vec<_>>().join("; ")

@@ -65,9 +65,11 @@ pub fn compare(target: &Target, live: &LiveObject, known: Option<&Fingerprint>) 
     let seen = Fingerprint::of(target, own, &live_value);
     match known {
         Some(known) if *known == seen => Verdict::Clean(None),
+        // Whatever was known: we own what Git names, and it holds what Git says. So it is when a
+        // field begins to yield to an autoscaler that has taken it over.
+        _ if agrees(own, &target.value, &live_value) => Verdict::Clean(Some(seen)),
         Some(known) if known.desired != target.digest => Verdict::Changed,
         Some(_) => Verdict::Drifted(drift(target, live)),
-        None if agrees(own, &target.value, &live_value) => Verdict::Clean(Some(seen)),
         None => Verdict::Doubt,
     }
 }

@@ -177,11 +177,30 @@ fn prune_plan(prunable: &[Arc<LiveObject>], mode: &Mode<'_>) -> Plan {
             yields: Vec::new(),
             force: false,
             validate: false,
-            propagation: mode.propagation,
+            propagation: if owns_nothing(&live.id.group_kind()) {
+                "Background"
+            } else {
+                mode.propagation
+            },
         })
         .collect();
     steps.sort_by(|a, b| (a.tier, &a.id).cmp(&(b.tier, &b.id)));
     Plan { steps }
+}
+
+/// True for kinds whose objects never own others. Waiting for the garbage collector to look for
+/// dependents that can't be there would only hold the deletion up.
+fn owns_nothing(kind: &GroupKind) -> bool {
+    matches!(
+        (kind.group.as_str(), kind.kind.as_str()),
+        ("", "ConfigMap" | "Secret" | "ServiceAccount" | "LimitRange" | "ResourceQuota")
+            | ("rbac.authorization.k8s.io", _)
+            | ("policy", "PodDisruptionBudget")
+            | ("networking.k8s.io", "NetworkPolicy" | "Ingress" | "IngressClass")
+            | ("autoscaling", "HorizontalPodAutoscaler")
+            | ("scheduling.k8s.io", "PriorityClass")
+            | ("storage.k8s.io", "StorageClass")
+    )
 }
 
 fn apply_plan<'a>(subjects: impl Iterator<Item = &'a Subject>, mode: &Mode<'_>) -> Plan {

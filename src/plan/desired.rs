@@ -55,6 +55,8 @@ pub struct Desired {
     pub findings: Vec<Finding>,
     /// True when every manifest became a target: only then may anything be pruned.
     pub complete: bool,
+    /// The cluster does not serve a kind that is named. It may later: no event tells that.
+    pub kinds_missing: bool,
 }
 
 /// Whether a kind lives in namespaces.
@@ -115,6 +117,8 @@ pub fn resolve(manifests: &[Manifest], kinds: &dyn Kinds, to: Destination<'_>) -
             }),
             Err(finding) => {
                 desired.complete = false;
+                desired.kinds_missing |= meta::gvk(&manifest.value)
+                    .is_some_and(|gvk| kinds.scope(&gvk).is_none() && !arriving.contains_key(&gvk));
                 desired.findings.push(finding);
             }
         }
@@ -313,7 +317,7 @@ mod tests {
             ),
         ];
         let desired = resolve(&manifests, &Builtin, SHOP);
-        assert!(!desired.complete);
+        assert!(!desired.complete && desired.kinds_missing);
         assert_eq!(desired.targets.len(), 1);
         let text = desired.findings[0].to_string();
         assert!(

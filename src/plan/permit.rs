@@ -54,7 +54,14 @@ pub fn object(
         }
     };
     if !kind_permitted {
-        return Err(format!("project {name} does not permit the kind {}", id.group_kind()));
+        let list = match scope {
+            ScopeOf::Cluster => "clusterResourceWhitelist and clusterResourceBlacklist",
+            ScopeOf::Namespaced => "namespaceResourceWhitelist and namespaceResourceBlacklist",
+        };
+        return Err(format!(
+            "project {name} does not permit the kind of {id}; correct its {list}, or remove the \
+             object from Git"
+        ));
     }
     if scope == ScopeOf::Namespaced && !destination_permitted(project, destination, &id.namespace) {
         return Err(format!(

@@ -34,8 +34,11 @@ pub(super) fn render(path: &str, bytes: &[u8], limits: &Limits, rendered: &mut R
     let any_object = loaded.documents.iter().any(|d| d.value.get("kind").is_some());
     // As in Argo CD: a file that can't be read and does not look like a manifest is another file.
     let manifests_expected = is_manifest || any_object || is_json;
+    // Stricter than Argo CD: what a slip of the pen made unreadable must not count as removed.
+    let may_be_manifest =
+        manifests_expected || contains(bytes, b"kind:") || contains(bytes, b"apiVersion:");
     for problem in std::mem::take(&mut loaded.errors) {
-        if manifests_expected {
+        if may_be_manifest {
             rendered.error(path, problem.line, problem.message);
         } else {
             let message = format!("no manifest, not used: {}", problem.message);

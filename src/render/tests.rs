@@ -150,6 +150,19 @@ fn of_two_definitions_the_last_one_counts_and_both_places_are_named() {
 }
 
 #[test]
+fn a_file_that_a_slip_made_unreadable_does_not_count_as_removed() {
+    let rendered = render_all(&[
+        ("slip.yaml", "apiVersion: v1\nkind: ConfigMap\n  name: a\n"),
+        ("template.yaml", "{{- range .Values.names }}\n- {{ . }}\n"),
+    ]);
+    assert!(!rendered.is_complete());
+    let found = findings(&rendered);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("Error slip.yaml:3: "), "{found:#?}");
+    assert!(found[1].starts_with("Warning template.yaml:1: no manifest, not used"), "{found:#?}");
+}
+
+#[test]
 fn a_bad_manifest_names_file_line_and_key_and_stops_no_other() {
     let bad = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    version: 1.10\n    \
                ok: \"1\"\n    empty:\n  annotations:\n    on: true\ndata:\n  port: 8080\n";

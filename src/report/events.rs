@@ -46,12 +46,6 @@ pub enum EventReason {
     DriftCorrected,
     /// An object was removed because Git no longer names it.
     Pruned,
-    /// A prune waits for a confirmation.
-    PruneHeld,
-    /// The source can't be read or rendered.
-    SourceFailed,
-    /// The cluster refused an object.
-    ObjectRefused,
     /// A condition of the application appeared.
     ConditionRaised,
     /// A condition of the application is gone.
@@ -69,9 +63,6 @@ impl EventReason {
             Self::Drifted => "Drifted",
             Self::DriftCorrected => "DriftCorrected",
             Self::Pruned => "Pruned",
-            Self::PruneHeld => "PruneHeld",
-            Self::SourceFailed => "SourceFailed",
-            Self::ObjectRefused => "ObjectRefused",
             Self::ConditionRaised => "ConditionRaised",
             Self::ConditionCleared => "ConditionCleared",
         }

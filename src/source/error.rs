@@ -6,7 +6,7 @@ use crate::{
     object::Turn,
     worker::{
         WorkerError,
-        git_fetch::{ABBREVIATED_CHARS_MIN, Failure, FailureKind, Missing, Target, kind_of_stderr},
+        git_fetch::{ABBREVIATED_CHARS_MIN, Failure, FailureKind, Missing, Target},
     },
 };
 
@@ -248,14 +248,11 @@ impl SourceError {
         }
     }
 
-    /// From what a poll found out itself; `stderr` is what ssh and git said meanwhile.
-    pub(super) fn from_failure(about: &Subject, failure: Failure, stderr: &str) -> Self {
+    /// From what a poll found out itself.
+    pub(super) fn from_failure(about: &Subject, failure: Failure) -> Self {
         let Subject { repository, directory, bytes_max } = about.clone();
-        let vague = [FailureKind::Unreachable, FailureKind::NotARepository, FailureKind::Other];
-        let told = kind_of_stderr(stderr).filter(|_| vague.contains(&failure.kind));
-        let kind = told.unwrap_or(failure.kind);
-        let cause = detail(&failure.detail, stderr);
-        match kind {
+        let cause = Detail(failure.detail.into());
+        match failure.kind {
             FailureKind::Unreachable => Self::Unreachable { repository, cause },
             FailureKind::Timeout => Self::Timeout { repository, cause },
             FailureKind::Authentication => Self::Authentication { repository, cause },
@@ -295,15 +292,6 @@ impl SourceError {
         let (revision, repository) = (target.revision.clone(), about.repository.clone());
         Self::RevisionNotFound { revision, repository, missing }
     }
-}
-
-/// What was said, the words of ssh and git after those of the protocol layer.
-fn detail(said: &str, stderr: &str) -> Detail {
-    let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-    let told: Vec<&str> = lines.collect();
-    let text =
-        if told.is_empty() { said.to_owned() } else { format!("{said}: {}", told.join("; ")) };
-    Detail(text.into())
 }
 
 /// An error with its causes in one line.

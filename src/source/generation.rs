@@ -32,7 +32,7 @@ impl Generation {
             let path = home.join(&name);
             let number = name.split('.').next().and_then(|number| number.parse::<u64>().ok());
             // A child that outlives its killed parent by a moment still holds this lock.
-            let locks = name.ends_with(".lock") && number >= newest;
+            let locks = path.extension().is_some_and(|end| end == "lock") && number >= newest;
             if locks || (number == newest && name.parse::<u64>().is_ok()) {
                 continue;
             }

@@ -1,12 +1,13 @@
-//! One mirror: who waits for which revision, the poll that is under way, the commits that are open.
+//! One mirror: who waits for which revision, and the poll that is under way.
+
+mod state;
 
 use std::{
-    collections::{BTreeSet, HashMap},
     fs, io,
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,7 +15,7 @@ use std::{
 
 use futures::{
     FutureExt,
-    future::{BoxFuture, Shared, WeakShared},
+    future::{Shared, WeakShared},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,20 +25,12 @@ use super::{
     error::{Detail, Subject},
     generation::{Draft, Generation},
     mirrors,
-    snapshot::OpenError,
 };
 use crate::worker::git_fetch::{Answer, GitFetch, Missing, Request, is_full_id};
-
-/// A target that nobody asked for this long is not part of polls any more.
-const INTEREST_MAX: Duration = Duration::from_secs(15 * 60);
-/// Targets that one mirror follows at most; the least recently asked go first.
-const TARGETS_MAX: usize = 10_000;
+use state::{Poll, State, Wanted};
 
 /// How long a poll waits for others who want to be part of it: one event wakes many.
 const GATHER: Duration = Duration::from_millis(2);
-
-/// One poll, shared by all who wait for it. It runs as long as one of them does.
-type Poll = BoxFuture<'static, ()>;
 
 /// One mirror.
 pub(super) struct Mirror {
@@ -53,52 +46,11 @@ impl std::fmt::Debug for Mirror {
     }
 }
 
-struct State {
-    /// As the last caller gave it: certificates and proxies may change.
-    access: RepoAccess,
-    last_used: Instant,
-    /// What is followed, and when it was last asked for.
-    targets: HashMap<Target, Instant>,
-    /// Commits that somebody waits for.
-    commits: BTreeSet<String>,
-    /// What polls have said about targets and commits.
-    found: HashMap<Target, Seen<Revision>>,
-    brought: HashMap<String, Seen<()>>,
-    running: Option<WeakShared<Poll>>,
-    current: Option<Arc<Generation>>,
-    open: HashMap<String, Weak<Snapshot>>,
-}
-
-/// The answer of a poll that started at `at`.
-#[derive(Clone)]
-struct Seen<T> {
-    at: Instant,
-    answer: Result<T, SourceError>,
-}
-
-impl<T: Clone> Seen<T> {
-    /// The answer, when it is new enough; failures age faster.
-    fn since(&self, since: Instant, failures_since: Instant) -> Option<Result<T, SourceError>> {
-        let since = if self.answer.is_ok() { since } else { since.max(failures_since) };
-        (self.at >= since).then(|| self.answer.clone())
-    }
-}
-
 impl Mirror {
     /// Takes over what is on disk.
     pub(super) fn open(home: PathBuf, about: Subject, access: &RepoAccess) -> io::Result<Self> {
         let current = Generation::newest(&home)?.map(Arc::new);
-        let state = State {
-            access: access.clone(),
-            last_used: Instant::now(),
-            targets: HashMap::new(),
-            commits: BTreeSet::new(),
-            found: HashMap::new(),
-            brought: HashMap::new(),
-            running: None,
-            current,
-            open: HashMap::new(),
-        };
+        let state = State::new(access.clone(), current);
         Ok(Self { home, about, state: Mutex::new(state), scratches: AtomicU64::new(0) })
     }
 
@@ -212,7 +164,9 @@ impl Mirror {
 
     async fn poll(self: Arc<Self>, shared: &mirrors::Shared) {
         tokio::time::sleep(GATHER).await;
-        let permit = shared.polls.acquire().await;
+        let doubtful = self.state().doubtful;
+        let lane = if doubtful { &shared.doubtful_polls } else { &shared.polls };
+        let permit = lane.acquire().await;
         debug_assert!(permit.is_ok(), "the semaphore is never closed");
         let (started, wanted) = {
             let mut state = self.state();
@@ -303,9 +257,7 @@ impl Mirror {
             Err(error) => Err(SourceError::from_worker(&self.about, &error)),
             Ok(finished) => {
                 shared.set_enforcement(finished.enforcement);
-                finished.outcome.map_err(|failure| {
-                    SourceError::from_failure(&self.about, failure, &finished.stderr)
-                })
+                finished.outcome.map_err(|failure| SourceError::from_failure(&self.about, failure))
             }
         };
         if let Some(observer) = &options.observer {
@@ -335,90 +287,5 @@ struct Scratch(PathBuf);
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// What one poll is to find and bring.
-struct Wanted {
-    access: RepoAccess,
-    targets: Vec<Target>,
-    commits: Vec<String>,
-}
-
-impl State {
-    /// Opens a commit from the current generation; one that is open already is shared.
-    fn open(&mut self, commit: &str) -> Result<Arc<Snapshot>, OpenError> {
-        if let Some(open) = self.open.get(commit).and_then(Weak::upgrade) {
-            return Ok(open);
-        }
-        let current = self.current.as_ref().ok_or(OpenError::Absent)?;
-        let opened = Snapshot::open(current, commit);
-        if let Err(OpenError::Damaged(_)) = &opened {
-            current.wear_out();
-        }
-        let opened = Arc::new(opened?);
-        self.open.retain(|_, open| open.strong_count() > 0);
-        self.open.insert(commit.to_owned(), Arc::downgrade(&opened));
-        Ok(opened)
-    }
-
-    /// Drops what nobody has asked for in a long time.
-    fn forget(&mut self) {
-        self.targets.retain(|_, asked| asked.elapsed() <= INTEREST_MAX);
-        if self.targets.len() > TARGETS_MAX {
-            let mut asked: Vec<Instant> = self.targets.values().copied().collect();
-            asked.sort_unstable_by(|a, b| b.cmp(a));
-            let oldest = asked[TARGETS_MAX - 1];
-            self.targets.retain(|_, asked| *asked >= oldest);
-        }
-        self.found.retain(|target, _| self.targets.contains_key(target));
-        self.brought.retain(|_, seen| seen.at.elapsed() <= INTEREST_MAX);
-    }
-
-    fn wanted(&self) -> Wanted {
-        let mut targets: Vec<Target> = self.targets.keys().cloned().collect();
-        targets.sort_unstable();
-        let commits = self.commits.iter().cloned().collect();
-        Wanted { access: self.access.clone(), targets, commits }
-    }
-
-    /// Takes over what a poll has said.
-    fn note(
-        &mut self,
-        about: &Subject,
-        at: Instant,
-        wanted: Wanted,
-        outcome: Result<Answer, SourceError>,
-    ) {
-        for commit in &wanted.commits {
-            self.commits.remove(commit);
-        }
-        let answer = match outcome {
-            Ok(answer) => answer,
-            Err(error) => {
-                for target in wanted.targets {
-                    self.found.insert(target, Seen { at, answer: Err(error.clone()) });
-                }
-                for commit in wanted.commits {
-                    self.brought.insert(commit, Seen { at, answer: Err(error.clone()) });
-                }
-                return;
-            }
-        };
-        for (target, found) in wanted.targets.into_iter().zip(answer.targets) {
-            let answer = found
-                .map(|found| Revision { commit: found.commit, reference: found.reference })
-                .map_err(|missing| SourceError::missing(about, &target, missing));
-            self.found.insert(target, Seen { at, answer });
-        }
-        for commit in wanted.commits {
-            let answer = match answer.missing_commits.get(&commit) {
-                None => Ok(()),
-                Some(missing) => {
-                    Err(SourceError::missing(about, &Target::from(commit.as_str()), *missing))
-                }
-            };
-            self.brought.insert(commit, Seen { at, answer });
-        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    io,
+    fmt::Write,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -23,6 +24,11 @@ use crate::worker::{Enforcement, Launcher, Limits};
 const NAME_BYTES: usize = 16;
 /// A mirror that nobody asked for this long is forgotten, and removed from disk.
 const UNUSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// A mirror on disk that nobody polled for this long is removed at the start.
+const STALE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Polls at the same time of repositories that did not answer the last time.
+const DOUBTFUL_POLLS_MAX: usize = 4;
 
 /// Limits and settings of all mirrors.
 #[derive(Debug, Clone)]
@@ -41,7 +47,7 @@ pub struct MirrorOptions {
     pub memory_bytes_max: u64,
     /// Packs in one mirror; each fetch adds one. Above it the mirror is made anew.
     pub packs_max: usize,
-    /// Polls at the same time.
+    /// Polls at the same time of repositories that are well.
     pub polls_max: usize,
     /// How long a failed poll answers for those who do not need a newer one.
     pub failure_age_max: Duration,
@@ -145,6 +151,9 @@ pub(super) struct Shared {
     mirrors: Mutex<HashMap<String, Arc<Mirror>>>,
     /// Bounds the polls that run at the same time.
     pub(super) polls: Semaphore,
+    /// Bounds the polls of repositories that did not answer the last time: they have a lane of
+    /// their own, so that many dead servers do not hold up those that live.
+    pub(super) doubtful_polls: Semaphore,
     /// How far the kernel confined the last child.
     enforcement: Mutex<Option<Enforcement>>,
 }
@@ -159,12 +168,14 @@ impl Mirrors {
     /// Keeps mirrors in `data_dir/git`. The directory is made; what is in it is used again.
     pub fn new(data_dir: &Path, options: MirrorOptions) -> io::Result<Self> {
         let home = data_dir.join("git");
-        std::fs::create_dir_all(&home)?;
+        fs::create_dir_all(&home)?;
         // Children get their paths from here, and their working directory is not ours.
         let home = home.canonicalize()?;
+        remove_stale(&home)?;
         let polls = Semaphore::new(options.polls_max.max(1));
         let (mirrors, enforcement) = (Mutex::default(), Mutex::default());
-        let shared = Shared { home, options, mirrors, polls, enforcement };
+        let doubtful_polls = Semaphore::new(DOUBTFUL_POLLS_MAX);
+        let shared = Shared { home, options, mirrors, polls, doubtful_polls, enforcement };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -241,6 +252,20 @@ impl Mirrors {
     }
 }
 
+/// Removes mirrors that no process has polled into for a long time: their repositories or their
+/// credentials are not in use any more.
+fn remove_stale(home: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(home)? {
+        let entry = entry?;
+        // Every poll makes and removes a directory in it.
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if age > STALE_MAX {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn has_credentials(access: &RepoAccess) -> bool {
     access.basic.is_some() || access.bearer.is_some()
 }
@@ -253,5 +278,8 @@ fn identity(access: &RepoAccess) -> String {
     let who = (&access.url, basic, bearer, ssh_key, client_identity, flags);
     let bytes = serde_json::to_vec(&who).expect("strings and flags have a JSON form");
     let digest = Sha256::digest(&bytes);
-    digest.iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(NAME_BYTES).fold(String::new(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }

@@ -15,7 +15,7 @@ use crate::{
     api::{Application, OperationPhase, OperationState, SyncOperation},
     apply,
     cluster::{Presence, own_fields},
-    object::{GroupKind, GroupVersionKind, ObjectId, Turn},
+    object::{GroupKind, GroupVersionKind, ObjectId, Origin, Turn},
     plan::{
         Action, Fingerprint, Outcome, Plan, Refusal, Step, StepResult,
         decide::{Decision, Extent, Mode, PruneOrder, State, Subject, decide},
@@ -52,9 +52,8 @@ pub(crate) async fn begin_automated(pass: &mut Pass<'_>, work: &mut Work) {
         state.retry_count = last.retry_count + 1;
     }
     let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
-    pass.tell(EventType::Normal, EventReason::OperationStarted, text);
+    pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
     pass.operation = Some(state);
-    pass.conditions.retain(|held| !held.message.starts_with("Failed last sync attempt"));
     operate(pass, work).await;
 }
 
@@ -191,14 +190,12 @@ pub(crate) fn absorb(
     plan: &Plan,
     outcome: &Outcome,
 ) -> Option<Refused> {
-    let mut refusals: Vec<(&ObjectId, &Refusal)> = Vec::new();
+    let mut refusals: Vec<(String, &Refusal)> = Vec::new();
     for (step, came) in plan.steps.iter().zip(&outcome.results) {
         match came {
             StepResult::Applied { object, .. } => {
                 pass.ctx.store.observe(object);
-                let target = work.view.seen.iter().map(|seen| &seen.subject.target);
-                let target = target.into_iter().find(|target| target.id == step.id);
-                if let (Some(target), Some(own)) = (target, own_fields(object)) {
+                if let (Some(target), Some(own)) = (work.target(&step.id), own_fields(object)) {
                     let print = Fingerprint::of(target, &own, object);
                     pass.memory.fingerprints.insert(step.id.clone(), print);
                 }
@@ -207,17 +204,25 @@ pub(crate) fn absorb(
                 pass.memory.pruned.insert(step.uid.clone(), *gone);
                 pass.memory.fingerprints.remove(&step.id);
                 let text = format!("{} was removed: Git no longer names it", step.id);
-                pass.tell(EventType::Normal, EventReason::Pruned, text);
+                pass.tell(EventType::Normal, EventReason::Pruned, &text);
             }
             StepResult::Refused(refusal) => {
-                let text = format!("{}: {}", step.id, refusal.message);
-                pass.tell(EventType::Warning, EventReason::ObjectRefused, text);
-                refusals.push((&step.id, refusal));
+                let origin = work.target(&step.id).map(|target| &target.origin);
+                refusals.push((located(&step.id, origin, &refusal.message), refusal));
             }
             StepResult::Blocked { .. } => {}
         }
     }
     Refused::sum_up(&refusals, outcome)
+}
+
+/// A refusal in words: file and line of the manifest, the object, the reason.
+fn located(id: &ObjectId, origin: Option<&Origin>, message: &str) -> String {
+    let (id, mut text) = (id.to_string(), message.to_owned());
+    if !text.contains(&id) {
+        text = format!("{id}: {text}");
+    }
+    origin.map_or(text.clone(), |origin| format!("{origin}: {text}"))
 }
 
 impl Refused {
@@ -226,13 +231,10 @@ impl Refused {
         Self { turn: *turn, message: message.clone(), conflict: *conflict }
     }
 
-    fn sum_up(refusals: &[(&ObjectId, &Refusal)], outcome: &Outcome) -> Option<Self> {
+    fn sum_up(refusals: &[(String, &Refusal)], outcome: &Outcome) -> Option<Self> {
         let first = refusals.first()?.1;
-        let mut told: Vec<String> = refusals
-            .iter()
-            .take(REFUSALS_TOLD_MAX)
-            .map(|(id, refusal)| format!("{id}: {}", refusal.message))
-            .collect();
+        let mut told: Vec<String> =
+            refusals.iter().take(REFUSALS_TOLD_MAX).map(|(text, _)| text.clone()).collect();
         let blocked =
             outcome.results.iter().filter(|r| matches!(r, StepResult::Blocked { .. })).count();
         let more = refusals.len().saturating_sub(REFUSALS_TOLD_MAX) + blocked;
@@ -259,6 +261,7 @@ async fn look(pass: &mut Pass<'_>, work: &mut Work) {
 /// Nothing is left to apply: the operation ends, or says what it waits for.
 fn settle(pass: &mut Pass<'_>, work: &Work, sync: &SyncOperation, decision: Decision) {
     pass.memory.prune_first = false;
+    pass.forgive();
     if let Some(waiting) = decision.waiting {
         if waiting.degraded {
             let message = format!(
@@ -278,7 +281,7 @@ fn settle(pass: &mut Pass<'_>, work: &Work, sync: &SyncOperation, decision: Deci
         let message = "some manifests could not be used, see the condition ComparisonError; \
                        the others were synced and nothing was pruned";
         pass.memory.turn = Some(Turn::Author);
-        return pass.end(OperationPhase::Failed, message.to_owned());
+        return pass.end(OperationPhase::Failed, message);
     }
     let barred: Vec<String> = work
         .view
@@ -290,9 +293,9 @@ fn settle(pass: &mut Pass<'_>, work: &Work, sync: &SyncOperation, decision: Deci
     if !barred.is_empty() && !sync.is_selective() {
         let message = format!("left alone, see the conditions: {}", barred.join(", "));
         pass.memory.turn = Some(Turn::Operator);
-        return pass.end(OperationPhase::Failed, message);
+        return pass.end(OperationPhase::Failed, &message);
     }
-    pass.end(OperationPhase::Succeeded, "successfully synced (all tasks run)".to_owned());
+    pass.end(OperationPhase::Succeeded, "successfully synced (all tasks run)");
     if !sync.is_selective()
         && let Some(state) = &pass.operation
     {
@@ -334,15 +337,15 @@ fn fail(pass: &mut Pass<'_>, refused: &Refused) {
     let Some(state) = pass.operation.as_mut() else { return };
     match operation::retry(state, refused.turn) {
         Retry::After(delay) if state.operation.initiated_by.automated => {
-            let message = format!("{message}. Trying again in {} s.", delay.as_secs());
             pass.look_again(delay);
-            pass.end(OperationPhase::Failed, message);
+            pass.end_with_condition(OperationPhase::Failed, &message);
+            pass.blame();
         }
         Retry::After(delay) => {
             pause(state, &message, delay);
             pass.look_again(delay);
         }
-        Retry::Never => pass.end(OperationPhase::Failed, message),
+        Retry::Never => pass.end(OperationPhase::Failed, &message),
     }
 }
 
@@ -372,11 +375,11 @@ async fn rehearse(pass: &mut Pass<'_>, work: &mut Work, sync: &SyncOperation) {
         }
     }
     if refused.is_empty() {
-        pass.end(OperationPhase::Succeeded, "successfully synced (dry run)".to_owned());
+        pass.end(OperationPhase::Succeeded, "successfully synced (dry run)");
     } else {
         let message =
             format!("one or more objects failed to apply (dry run): {}", refused.join("; "));
-        pass.end(OperationPhase::Failed, message);
+        pass.end(OperationPhase::Failed, &message);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::sources::Sources;
+use super::{claims::Claims, sources::Sources};
 use crate::{
     api::{AppProject, Application},
     cluster::{Cluster, ClusterError, Store},
@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) store: Store<Child>,
     /// Repositories and who reads them.
     pub(crate) sources: Arc<Sources>,
+    /// Who names which object.
+    pub(crate) claims: Claims,
     /// Rendered manifests by what they were rendered from.
     pub(crate) renders: Arc<RenderCache>,
     /// Projects by name.
@@ -68,6 +70,14 @@ impl Context {
     /// True when the owner named by an object is this application.
     pub(crate) fn is_owner(&self, instance: &str, owner: &str) -> bool {
         owner == instance || owner == tracking::owner_key(&self.settings.namespace, instance)
+    }
+
+    /// True when the owner named by an object is an application of this installation that is no
+    /// more: it was deleted without its objects, and they are free to be taken over. What belongs to
+    /// another installation is not ours to judge.
+    pub(crate) fn is_abandoned(&self, owner: &str) -> bool {
+        let ours = tracking::owner_key(&self.settings.namespace, "");
+        owner.strip_prefix(&ours).is_some_and(|app| self.board.get(app).is_none())
     }
 
     /// The project of an application, or why it can't be used.

@@ -1,13 +1,13 @@
 //! All applications: one entry and one task for each, born and ended by the watch on the resource.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::{context::Context, entry::Entry, pass, tasks::Tasks};
 use crate::object::meta;
@@ -25,12 +25,21 @@ pub(crate) struct Fleet {
     entries: Mutex<HashMap<String, Arc<Entry>>>,
     slots: Semaphore,
     tasks: Tasks,
+    /// Whether the list of applications is complete. Before it is, nobody can tell an object of an
+    /// application that was deleted from one whose application comes further down the list.
+    complete: watch::Sender<bool>,
 }
 
 impl Fleet {
     /// No applications yet.
     pub(crate) fn new(tasks: Tasks) -> Self {
-        Self { entries: Mutex::default(), slots: Semaphore::new(PASSES_AT_ONCE_MAX), tasks }
+        let slots = Semaphore::new(PASSES_AT_ONCE_MAX);
+        Self { entries: Mutex::default(), slots, tasks, complete: watch::Sender::new(false) }
+    }
+
+    /// All applications that there are have been seen: passes may begin.
+    pub(crate) fn listed(&self) {
+        self.complete.send_if_modified(|complete| !std::mem::replace(complete, true));
     }
 
     /// One application by name.
@@ -79,11 +88,17 @@ impl Fleet {
         ctx.board.remove(name);
         ctx.store.forget(name);
         ctx.sources.read_by_nobody(name);
+        ctx.claims.set(name, BTreeSet::new());
     }
 
     /// The task of one application: one pass at a time, whenever somebody asks for one.
     async fn run(self: Arc<Self>, ctx: Arc<Context>, entry: Arc<Entry>) {
         entry.wake();
+        let mut complete = self.complete.subscribe();
+        tokio::select! {
+            listed = complete.wait_for(|complete| *complete) => drop(listed),
+            () = entry.gone.cancelled() => return,
+        }
         let mut next: Option<Duration> = None;
         loop {
             let timer = async {
@@ -96,6 +111,15 @@ impl Fleet {
                 () = entry.asked() => {}
                 () = timer => {}
                 () = entry.gone.cancelled() => return,
+            }
+            // A Git server that says nothing must not hold a slot that others need. Whatever is
+            // asked meanwhile, the pass that follows answers.
+            loop {
+                tokio::select! {
+                    () = pass::sources_known(&ctx, &entry) => break,
+                    () = entry.asked() => {}
+                    () = entry.gone.cancelled() => return,
+                }
             }
             let Ok(_slot) = self.slots.acquire().await else { return };
             let mut memory = entry.memory.lock().await;

@@ -152,7 +152,7 @@ fn record(pass: &mut Pass<'_>, seen: &Seen, corrected: bool) {
     };
     let text = format!("{id}: {}; {end}", words.join(", "));
     tracing::info!(app = pass.entry.name, drift = text, "drift");
-    pass.tell(event_type, reason, text);
+    pass.tell(event_type, reason, &text);
 }
 
 /// A drift in words: field, values, who.

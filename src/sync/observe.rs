@@ -212,7 +212,8 @@ async fn compare(
     seen.subject.yields = fields;
     seen.subject.health = health.as_ref().map(|health| HealthCode::from(health.status.as_str()));
     seen.health = health;
-    if let Some(other) = live.app.as_deref().filter(|owner| !ctx.is_owner(instance, owner)) {
+    let foreign = |owner: &&str| !ctx.is_owner(instance, owner) && !ctx.is_abandoned(owner);
+    if let Some(other) = live.app.as_deref().filter(foreign) {
         seen.subject.state = State::Barred;
         seen.note = Some(Note::Shared(other.to_owned()));
         return seen;
@@ -234,8 +235,9 @@ async fn compare(
         Verdict::Doubt => ask(ctx, &mut seen, &live, memory).await,
     }
     // Without automation nothing will be applied, so whether a new commit means a difference has
-    // to be found out now.
-    if seen.subject.state == State::Changed && app.spec.automated().is_none() {
+    // to be found out now. And a target changes also when a field begins or ceases to yield.
+    let in_doubt = app.spec.automated().is_none() || !seen.subject.yields.is_empty();
+    if seen.subject.state == State::Changed && in_doubt {
         ask(ctx, &mut seen, &live, memory).await;
     }
     seen

@@ -13,7 +13,7 @@ use crate::{
         OperationState, ResourceResult, ResultCode, RevisionHistory, SyncOperation,
         SyncOperationResult, SyncPhase,
     },
-    object::{ObjectId, Turn},
+    object::{ObjectId, Turn, mask},
     plan::{Action, Outcome, Plan, StepResult, gate},
 };
 
@@ -208,11 +208,11 @@ pub(crate) fn pinned(sync: &SyncOperation) -> Vec<String> {
 pub(crate) fn finish(
     state: &mut OperationState,
     phase: OperationPhase,
-    message: String,
+    message: &str,
     now: Timestamp,
 ) {
     state.phase = phase;
-    state.message = message;
+    state.message = mask::text(message).into_owned();
     state.finished_at = Some(Time(now));
 }
 
@@ -283,7 +283,7 @@ mod tests {
         operation.retry.limit = limit;
         let mut state = start(operation, Timestamp::UNIX_EPOCH);
         state.retry_count = retry_count;
-        finish(&mut state, OperationPhase::Failed, "no".to_owned(), Timestamp::UNIX_EPOCH);
+        finish(&mut state, OperationPhase::Failed, "no", Timestamp::UNIX_EPOCH);
         state
     }
 

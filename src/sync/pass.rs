@@ -10,7 +10,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::{
     act, clock,
@@ -21,6 +20,7 @@ use super::{
     memory::{Memory, Wanted},
     observe::{self, Note, View},
     operation::{self, Resolved, Standing},
+    publish,
     read::{self, Stopped, condition},
     status,
 };
@@ -29,8 +29,8 @@ use crate::{
         AppProject, Application, ConditionType, OperationPhase, OperationState, RevisionHistory,
         SyncCode,
     },
-    object::{GroupKind, Turn},
-    plan::{Desired, gate, prune},
+    object::{GroupKind, ObjectId, Turn},
+    plan::{Desired, Target, gate, prune},
     report::{
         events::{EventReason, EventType},
         metrics::{AppLabels, Stage},
@@ -72,6 +72,13 @@ pub(crate) struct Work {
     pub(crate) view: View,
 }
 
+impl Work {
+    /// The target of an object, as it was last compared.
+    pub(crate) fn target(&self, id: &ObjectId) -> Option<&Target> {
+        self.view.seen.iter().map(|seen| &seen.subject.target).find(|target| target.id == *id)
+    }
+}
+
 /// Makes one pass. It does not fail: what stopped it is in the status.
 pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> PassEnd {
     let started = Instant::now();
@@ -79,7 +86,9 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let latest = entry.latest();
     let app = match Application::parse((*latest).clone()) {
         Ok(app) => app,
-        Err(cause) => return unreadable(ctx, entry, &latest, &cause.to_string()).await,
+        Err(cause) => {
+            return publish::unreadable(ctx, entry, &latest, &observe::chain(&cause)).await;
+        }
     };
     let mut pass = Pass {
         ctx,
@@ -101,6 +110,15 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     PassEnd { next }
 }
 
+/// Waits until the first polls of the application's repositories have ended, well or not.
+pub(crate) async fn sources_known(ctx: &Context, entry: &Entry) {
+    let Ok(app) = Application::parse((*entry.latest()).clone()) else { return };
+    if app.metadata.deletion_timestamp.is_none() && read::permitted(ctx, &app).is_ok() {
+        // What it came to is asked again by the pass, which has something to say about it.
+        drop(read::resolve_spec(ctx, &app).await);
+    }
+}
+
 /// What identifies the application in metrics.
 pub(crate) fn labels(app: &Application) -> AppLabels<'_> {
     AppLabels {
@@ -109,28 +127,6 @@ pub(crate) fn labels(app: &Application) -> AppLabels<'_> {
         project: app.spec.project(),
         dest_server: &app.spec.destination.server,
     }
-}
-
-/// An Application that does not parse: say so on the resource itself and wait for an edit.
-async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why: &str) -> PassEnd {
-    let old = latest.get("status").cloned().unwrap_or_else(|| json!({}));
-    let empty = Vec::new();
-    let known = old.get("conditions").and_then(Value::as_array).unwrap_or(&empty);
-    let kind = ConditionType::InvalidSpecError;
-    let held = [condition(&kind, why)];
-    let time = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
-    let mut new = old.clone();
-    new["conditions"] = Value::from(conditions);
-    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
-    new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
-    if let Some(patch) = shape::merge_patch(&old, &new) {
-        match ctx.patch_application(&entry.name, &json!({"status": patch})).await {
-            Ok(answer) => drop(entry.update(answer)),
-            Err(cause) => tracing::warn!(app = entry.name, %cause, "the status was not written"),
-        }
-    }
-    PassEnd::default()
 }
 
 impl Pass<'_> {
@@ -162,7 +158,7 @@ impl Pass<'_> {
         let Some(kind) = annotation(&self.app, REFRESH).map(str::to_owned) else { return };
         self.refreshed = true;
         let text = format!("a {kind} refresh was asked for");
-        self.tell(EventType::Normal, EventReason::StatusRefreshed, text);
+        self.tell(EventType::Normal, EventReason::StatusRefreshed, &text);
         if kind == "hard" {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
@@ -201,6 +197,9 @@ impl Pass<'_> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
         let desired = self.desire(&resolved).await?;
+        if desired.kinds_missing {
+            self.look_again(KINDS_AGAIN);
+        }
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
         let mut kinds = observe::kinds(&app, &desired);
@@ -260,7 +259,7 @@ impl Pass<'_> {
                 let by = &requested.initiated_by.username;
                 let by = if by.is_empty() { "somebody" } else { by };
                 let text = format!("{by} started a sync");
-                self.tell(EventType::Normal, EventReason::OperationStarted, text);
+                self.tell(EventType::Normal, EventReason::OperationStarted, &text);
                 self.operation = Some(operation::start(*requested, self.now));
                 self.focus(spec).await
             }
@@ -272,14 +271,14 @@ impl Pass<'_> {
                 if automated && !pinned.is_empty() && pinned != spec.revisions {
                     // A newer commit replaces the one that is being synced, at once.
                     let text = format!("superseded by revision {}", spec.revisions.join(", "));
-                    self.end(OperationPhase::Failed, text);
+                    self.end(OperationPhase::Failed, &text);
                     return None;
                 }
                 self.focus(spec).await
             }
             Standing::Terminating(state) => {
                 self.operation = Some(*state);
-                self.end(OperationPhase::Failed, TERMINATED.to_owned());
+                self.end(OperationPhase::Failed, TERMINATED);
                 None
             }
         }
@@ -289,14 +288,14 @@ impl Pass<'_> {
     async fn focus(&mut self, spec: &Resolved) -> Option<Resolved> {
         let sync = self.operation.as_ref()?.operation.sync.clone();
         let Some(sync) = sync else {
-            self.end(OperationPhase::Error, "the operation names nothing to do".to_owned());
+            self.end(OperationPhase::Error, "the operation names nothing to do");
             return None;
         };
         match read::resolve_operation(self.ctx, &self.app, &sync).await {
             Ok((own, _)) if own == *spec => None,
             Ok((own, _)) => Some(own),
             Err(stopped) => {
-                self.end(OperationPhase::Error, stopped.condition.message);
+                self.end(OperationPhase::Error, &stopped.condition.message);
                 None
             }
         }
@@ -316,6 +315,10 @@ impl Pass<'_> {
         }
         if let Some(spec) = self.other_revision(&work).await {
             work = spec;
+        }
+        if work.desired.complete && !self.entry.gone.is_cancelled() {
+            let named = work.desired.targets.iter().map(|target| target.id.clone()).collect();
+            self.ctx.claims.set(&self.ctx.instance(&self.app), named);
         }
         self.note_view(&work.view);
         if status::is_in_sync(&work.view) && work.desired.complete {
@@ -381,10 +384,20 @@ impl Pass<'_> {
         let turn = self.memory.turn.unwrap_or(Turn::Cluster);
         let operation::Retry::After(delay) = operation::retry(last, turn) else { return None };
         let wait = operation::due_in(last, delay, self.now);
-        let text = format!("Failed last sync attempt to {}: {}", last_revision(last), last.message);
-        let held = condition(&ConditionType::SyncError, text);
-        self.conditions.push(held);
+        self.conditions.push(failure(last));
         (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// Holds the operation that has just failed against the application.
+    pub(crate) fn blame(&mut self) {
+        self.forgive();
+        self.conditions.extend(self.operation.as_ref().map(failure));
+    }
+
+    /// What the last try failed by is over: everything was taken now. Until then the condition
+    /// stands, so that it does not come and go with each try.
+    pub(crate) fn forgive(&mut self) {
+        self.conditions.retain(|held| !held.message.starts_with(FAILURE));
     }
 
     /// The live objects that may be deleted now, judged by options, completeness and budget.
@@ -431,6 +444,7 @@ impl Pass<'_> {
 
     /// Conditions that follow from what was seen.
     fn note_view(&mut self, view: &View) {
+        let app = self.ctx.instance(&self.app);
         let mut shared = Vec::new();
         let mut forbidden = Vec::new();
         let mut unseen = view.problems.clone();
@@ -440,7 +454,12 @@ impl Pass<'_> {
                 Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
                 Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
                 Some(Note::Unseen(why)) => unseen.push(why.clone()),
-                None => {}
+                None => {
+                    let others = self.ctx.claims.others(&app, id);
+                    if !others.is_empty() {
+                        shared.push(format!("{id} is also in {}", others.join(", ")));
+                    }
+                }
             }
         }
         let mut hold = |kind: ConditionType, mut texts: Vec<String>, hint: &str| {
@@ -450,7 +469,8 @@ impl Pass<'_> {
                 self.conditions.push(condition(&kind, text));
             }
         };
-        let hint = "; it is left alone: remove it from one of the applications";
+        let hint = "; what belongs to another application is left alone: remove it from all \
+                    applications but one";
         hold(ConditionType::SharedResourceWarning, shared, hint);
         hold(ConditionType::SyncError, forbidden, "");
         hold(ConditionType::ComparisonError, unseen, "");
@@ -475,7 +495,7 @@ impl Pass<'_> {
             self.operation = Some(operation::start(*requested, self.now));
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
-            self.end(OperationPhase::Error, stopped.condition.message.clone());
+            self.end_with_condition(OperationPhase::Error, &stopped.condition.message);
         }
         self.conditions.push(stopped.condition);
         self.publish(None, invalid).await;
@@ -487,19 +507,38 @@ impl Pass<'_> {
     }
 
     /// Ends the operation.
-    pub(crate) fn end(&mut self, phase: OperationPhase, message: String) {
+    pub(crate) fn end(&mut self, phase: OperationPhase, message: &str) {
+        self.end_telling(phase, message, None);
+    }
+
+    /// Ends the operation for a reason that a condition tells: its event does not repeat it.
+    pub(crate) fn end_with_condition(&mut self, phase: OperationPhase, message: &str) {
+        self.end_telling(phase, message, Some("the conditions say why"));
+    }
+
+    fn end_telling(&mut self, phase: OperationPhase, message: &str, told: Option<&str>) {
         let Some(state) = &mut self.operation else { return };
         operation::finish(state, phase, message, clock::now());
         let took = state.finished_at.as_ref().map_or(Duration::ZERO, |finished| {
             Duration::try_from(finished.0.duration_since(state.started_at.0)).unwrap_or_default()
         });
         let dry_run = state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run);
-        let (phase, message) = (state.phase.clone(), state.message.clone());
+        let phase = state.phase.clone();
+        let text = format!("sync {phase}: {}", told.unwrap_or(&state.message));
         self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
-        self.tell(kind, EventReason::OperationCompleted, format!("sync {phase}: {message}"));
+        self.tell(kind, EventReason::OperationCompleted, &text);
     }
 }
+
+/// The condition that a failed automated sync comes to; the same words for the same failure.
+fn failure(last: &OperationState) -> shape::Condition {
+    let text = format!("{FAILURE} {}: {}", last_revision(last), last.message);
+    condition(&ConditionType::SyncError, text)
+}
+
+/// How the condition of a failed automated sync begins.
+const FAILURE: &str = "Failed last sync attempt to";
 
 fn annotation<'a>(app: &'a Application, key: &str) -> Option<&'a str> {
     app.metadata.annotations.as_ref()?.get(key).map(String::as_str)
@@ -509,6 +548,8 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
+/// Pause before the cluster is asked again for a kind that it does not serve.
+const KINDS_AGAIN: Duration = Duration::from_secs(15);
 /// An automated sync that somebody ended does not start again by itself for this long.
 const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 /// The message of an operation that somebody ended.

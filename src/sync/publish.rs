@@ -9,12 +9,16 @@ use serde_json::{Value, json};
 
 use super::{
     clock,
-    entry::REFRESH,
-    pass::{Pass, Work},
+    context::Context,
+    entry::{Entry, REFRESH},
+    pass::{Pass, PassEnd, Work},
+    read::condition,
     status::{self, Findings},
 };
 use crate::{
-    api::Application,
+    api::{Application, ConditionType, SyncCode},
+    object::mask,
+    object::meta,
     report::{
         events::{EventReason, EventType, Occurrence, Subject},
         metrics::Stage,
@@ -29,13 +33,14 @@ const STATUS_RETRY: Duration = Duration::from_secs(2);
 
 impl Pass<'_> {
     /// Leaves a Kubernetes Event on the application.
-    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: String) {
+    pub(crate) fn tell(&self, event_type: EventType, reason: EventReason, message: &str) {
         let metadata = &self.app.metadata;
         let subject = Subject {
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
         };
+        let message = mask::text(message).into_owned();
         self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
     }
 
@@ -96,7 +101,11 @@ impl Pass<'_> {
                 }
                 self.refreshed = false;
                 self.ctx.publish(&self.entry.name, &answer);
-                self.entry.update(answer);
+                // The answer may hold what somebody else wrote a moment ago, and the watch will have
+                // nothing newer to tell; or a request that waited for the operation that has ended.
+                if self.entry.update(answer) || self.has_another_request() {
+                    self.entry.wake();
+                }
                 true
             }
             Err(cause) => {
@@ -105,6 +114,13 @@ impl Pass<'_> {
                 false
             }
         }
+    }
+
+    /// True when the operation has ended and the resource asks for a different one.
+    fn has_another_request(&self) -> bool {
+        let ended = self.operation.as_ref().filter(|state| state.phase.is_complete());
+        let asked = self.app.operation.as_ref();
+        asked.is_some() && ended.is_some_and(|state| asked != Some(&state.operation))
     }
 
     /// Kubernetes Events for conditions that appeared or went, and for a change of status.
@@ -117,10 +133,10 @@ impl Pass<'_> {
         let (before, after) = (conditions(old), conditions(new));
         for (kind, message) in after.iter().filter(|held| !before.contains(held)) {
             let text = format!("{kind}: {message}");
-            self.tell(EventType::Warning, EventReason::ConditionRaised, text);
+            self.tell(EventType::Warning, EventReason::ConditionRaised, &text);
         }
         for (kind, _) in before.iter().filter(|held| !after.iter().any(|a| a.0 == held.0)) {
-            self.tell(EventType::Normal, EventReason::ConditionCleared, format!("{kind} is over"));
+            self.tell(EventType::Normal, EventReason::ConditionCleared, &format!("{kind} is over"));
         }
         let word = |status: &Value, pointer: &str| {
             status.pointer(pointer).and_then(Value::as_str).unwrap_or("Unknown").to_owned()
@@ -129,8 +145,47 @@ impl Pass<'_> {
             let (was, is) = (word(old, pointer), word(new, pointer));
             if was != is {
                 let text = format!("Updated {what} status: {was} -> {is}");
-                self.tell(EventType::Normal, EventReason::ResourceUpdated, text);
+                self.tell(EventType::Normal, EventReason::ResourceUpdated, &text);
             }
+        }
+    }
+}
+
+/// An Application that does not parse: say so on the resource itself and wait for an edit.
+pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why: &str) -> PassEnd {
+    let old = latest.get("status").cloned().unwrap_or_else(|| json!({}));
+    let empty = Vec::new();
+    let known = old.get("conditions").and_then(Value::as_array).unwrap_or(&empty);
+    let kind = ConditionType::InvalidSpecError;
+    let held = [condition(&kind, why)];
+    let time = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
+    let mut new = old.clone();
+    new["conditions"] = Value::from(conditions);
+    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
+    new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
+    let Some(patch) = shape::merge_patch(&old, &new) else { return PassEnd::default() };
+    match ctx.patch_application(&entry.name, &json!({"status": patch})).await {
+        Ok(answer) => {
+            let subject = Subject {
+                namespace: meta::namespace(&answer).to_owned(),
+                name: meta::name(&answer).to_owned(),
+                uid: meta::uid(&answer).to_owned(),
+            };
+            let occurrence = Occurrence {
+                subject,
+                event_type: EventType::Warning,
+                reason: EventReason::ConditionRaised,
+                message: format!("{}: {why}", kind.as_str()),
+            };
+            ctx.events.emit(occurrence, clock::now());
+            ctx.publish(&entry.name, &answer);
+            entry.update(answer);
+            PassEnd::default()
+        }
+        Err(cause) => {
+            tracing::warn!(app = entry.name, %cause, "the status was not written");
+            PassEnd { next: Some(STATUS_RETRY) }
         }
     }
 }

@@ -9,8 +9,11 @@ use super::{
     sources::Place,
 };
 use crate::{
-    api::{AppProject, Application, ApplicationSource, ConditionType, SourceType, SyncOperation},
-    object::{Finding, Origin, Severity, Turn},
+    api::{
+        AppProject, Application, ApplicationSource, ConditionType, Jsonnet, SourceType,
+        SyncOperation,
+    },
+    object::{Finding, Origin, Severity, Turn, mask},
     plan::{self, Desired, Destination},
     render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
     report::status::Condition,
@@ -29,9 +32,10 @@ pub(crate) struct Stopped {
     pub(crate) turn: Turn,
 }
 
-/// A condition of a known type.
-pub(crate) fn condition(kind: &ConditionType, message: impl Into<String>) -> Condition {
-    Condition { kind: kind.as_str().to_owned(), message: message.into() }
+/// A condition of a known type, with what is secret in a URL or a header masked.
+pub(crate) fn condition(kind: &ConditionType, message: impl AsRef<str>) -> Condition {
+    let message = mask::text(message.as_ref()).into_owned();
+    Condition { kind: kind.as_str().to_owned(), message }
 }
 
 /// The project of an application that may be worked on, or why it may not.
@@ -60,11 +64,43 @@ pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProje
             plan::permit::IN_CLUSTER_NAME,
         )));
     }
+    if let Some(why) = spec.sources().iter().find_map(unsupported) {
+        return Err(Stopped {
+            condition: condition(&ConditionType::ComparisonError, why),
+            turn: Turn::Author,
+        });
+    }
     let project = ctx.project(spec.project()).map_err(refuse)?;
     match plan::permit::violations(&project, spec).as_slice() {
         [] => Ok(project),
         found => Err(refuse(found.join("; "))),
     }
+}
+
+/// What a source asks for that this version does not do. It is refused as a whole: without the tool
+/// its files mean something else.
+fn unsupported(source: &ApplicationSource) -> Option<String> {
+    let jsonnet = source.directory.as_ref().map(|directory| &directory.jsonnet);
+    let (field, what) = if !source.chart.is_empty() {
+        ("chart", "charts of Helm repositories are")
+    } else if !source.reference.is_empty() {
+        ("ref", "sources that only lend their files to others are")
+    } else if source.plugin.is_some() {
+        ("plugin", "config management plugins are")
+    } else if jsonnet.is_some_and(|jsonnet| *jsonnet != Jsonnet::default()) {
+        ("directory.jsonnet", "Jsonnet is")
+    } else {
+        match source.explicit_type()? {
+            SourceType::Helm => ("helm", "Helm rendering is"),
+            SourceType::Kustomize => ("kustomize", "Kustomize rendering is"),
+            _ => return None,
+        }
+    };
+    Some(format!(
+        "spec.source.{field} of {}: {what} not available in this version; commit the rendered \
+         manifests and name their directory, or leave the application to Argo CD",
+        source.repo_url
+    ))
 }
 
 /// The sources and commits that the specification names now.

@@ -8,11 +8,14 @@ use std::{
 
 use anyhow::Context as _;
 use futures::StreamExt;
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    claims::Claims,
     context::{Context, application_kind},
+    count,
     fleet::Fleet,
     handle::Handle,
     readiness::{self, Need, Readiness},
@@ -22,18 +25,14 @@ use super::{
 };
 use crate::{
     api::{self, AppProject},
-    cluster::{self, Cluster, ResourceEvent, ResourceQuery, Signal, Store, watch_resources},
+    cluster::{self, Cluster, ResourceEvent, ResourceQuery, Store, watch_resources},
     config::Settings,
     health::Child,
     object::{GroupVersionKind, meta, tracking},
     render::RenderCache,
-    report::{
-        board::Board,
-        events::EventSink,
-        metrics::{GitRequest, KubernetesRequest, Metrics},
-    },
+    report::{board::Board, events::EventSink, metrics::Metrics},
     server::{self, Access},
-    source::{self, MirrorOptions, Mirrors, Polled},
+    source::{self, MirrorOptions, Mirrors},
     worker::Launcher,
 };
 
@@ -80,9 +79,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let stop = tasks.stop.clone();
     tasks.spawn("live store", async move { store.run(stop).await });
     let contact = readiness::ask_for_contact(Arc::clone(&ctx), Arc::clone(&readiness));
-    tasks.spawn("contact", contact);
+    tasks.follow("contact", contact);
     let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
-    tasks.spawn("resources", inputs.follow(secret));
+    tasks.follow("resources", inputs.follow(secret));
     tasks.stop.cancelled().await;
     tasks.shut_down().await;
     tasks.verdict().map_or(Ok(()), |death| Err(anyhow::anyhow!(death)))
@@ -91,7 +90,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
 async fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> anyhow::Result<Cluster> {
     let observer: cluster::Observer = {
         let metrics = Arc::clone(metrics);
-        Arc::new(move |server, signal| count(&metrics, server, signal))
+        Arc::new(move |server, signal| count::signal(&metrics, server, signal))
     };
     let options = cluster::Options { observer: Some(observer), ..cluster::Options::default() };
     let cluster = Cluster::connect(settings.kubeconfig.as_deref(), &options)
@@ -103,31 +102,27 @@ async fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> anyhow::Result<
             .install_crds(&api::crds(), deadline, &|| true)
             .await
             .context("cannot install the custom resource definitions")?;
+        make_home(&cluster, &settings.namespace).await?;
     }
     Ok(cluster)
 }
 
-/// Counts what the connection to the cluster tells.
-fn count(metrics: &Metrics, server: &str, signal: Signal<'_>) {
-    match signal {
-        Signal::Answered(answered) => metrics.kubernetes_request(KubernetesRequest {
-            server,
-            verb: answered.verb,
-            resource: &answered.resource,
-            code: answered.code,
-            dry_run: answered.dry_run,
-        }),
-        Signal::Event(kind) => metrics.cluster_event(server, kind),
-    }
-}
-
-/// Counts a poll: its fetch, if there was one, and the rest, which asked for the refs.
-fn count_poll(metrics: &Metrics, polled: Polled<'_>) {
-    let Polled { repository, took, fetching, ok } = polled;
-    let asking = took.saturating_sub(fetching);
-    metrics.git_request(repository, GitRequest::LsRemote, asking, ok);
-    if !fetching.is_zero() {
-        metrics.git_request(repository, GitRequest::Fetch, fetching, true);
+/// Makes the namespace of the applications: whoever asks for the definitions wants to begin.
+async fn make_home(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    match cluster.create(&namespace, &|| true).await {
+        Ok(made) => {
+            if made.is_some() {
+                tracing::info!(namespace = name, "the namespace was created");
+            }
+            Ok(())
+        }
+        // Where the account may not make namespaces, somebody else has made this one.
+        Err(cause) if cause.status().is_some_and(|status| status.code == 403) => {
+            tracing::debug!(cause = cause.chain(), "the namespace is taken to be there");
+            Ok(())
+        }
+        Err(cause) => Err(cause).with_context(|| format!("cannot create the namespace {name}")),
     }
 }
 
@@ -149,13 +144,14 @@ fn assemble(
     };
     let polls = {
         let metrics = Arc::clone(&metrics);
-        source::Observer::new(move |polled| count_poll(&metrics, polled))
+        source::Observer::new(move |polled| count::poll(&metrics, polled))
     };
     let options =
         MirrorOptions { observer: Some(polls), ..MirrorOptions::new(Launcher::current()) };
     let mirrors =
         Mirrors::new(&settings.data_dir, options).context("cannot use the data directory")?;
     let sources = Sources::new(mirrors, tasks.clone(), Arc::clone(&wake), settings.poll_interval);
+    let claims = Claims::new(Arc::clone(&wake));
     let ours = tracking::owner_key(&settings.namespace, "");
     let changed = move |owner: &str| wake(owner.strip_prefix(&ours).unwrap_or(owner));
     let store = Store::new(cluster.clone(), Child::reduce, changed);
@@ -163,6 +159,7 @@ fn assemble(
         cluster,
         store,
         sources: Arc::new(sources),
+        claims,
         renders: Arc::new(RenderCache::new(RENDERS_MAX, RENDER_BYTES_MAX)),
         projects: RwLock::new(HashMap::new()),
         board: Arc::new(Board::default()),
@@ -190,10 +187,10 @@ impl Inputs {
         let shared = || (Arc::clone(&self.ctx), Arc::clone(&self.fleet));
         let (ctx, fleet) = shared();
         let told = Told { readiness: Arc::clone(&self.readiness), known: Arc::new(known) };
-        self.tasks.spawn("projects", follow_projects(ctx, fleet, told.clone()));
+        self.tasks.follow("projects", follow_projects(ctx, fleet, told.clone()));
         let (ctx, fleet) = shared();
-        self.tasks.spawn("secrets", secrets::follow(ctx, fleet, webhook, told));
-        let both = || [Need::Projects, Need::Secrets].iter().all(|p| self.readiness.is_good(*p));
+        self.tasks.follow("secrets", secrets::follow(ctx, fleet, webhook, told));
+        let both = || [Need::Projects, Need::Secrets].iter().all(|n| self.readiness.is_good(*n));
         while !both() {
             if ready.changed().await.is_err() {
                 return;
@@ -207,11 +204,13 @@ impl Inputs {
             match event {
                 ResourceEvent::Applied(resource) => self.fleet.seen(&self.ctx, resource),
                 ResourceEvent::Deleted { name, .. } => self.fleet.gone(&self.ctx, &name),
-                // Before the first list contact alone says nothing about applications.
-                ResourceEvent::Synced | ResourceEvent::Alive if read => {
+                ResourceEvent::Synced => {
+                    self.fleet.listed();
                     self.readiness.good(Need::Applications);
                 }
-                ResourceEvent::Synced | ResourceEvent::Alive => {}
+                // Before the first list contact alone says nothing about applications.
+                ResourceEvent::Alive if read => self.readiness.good(Need::Applications),
+                ResourceEvent::Alive => {}
                 ResourceEvent::NotServed => {
                     self.readiness.bad(Need::Applications, not_installed("applications"));
                 }

@@ -260,7 +260,12 @@ impl Sources {
     async fn poll(self: Arc<Self>, repository: Arc<Repository>) {
         let mut failures = 0_u32;
         loop {
-            let moved = self.look(&repository).await;
+            // A server that says nothing must not hold up a stop: the worker ends with the look.
+            let moved = tokio::select! {
+                moved = self.look(&repository) => moved,
+                () = repository.abandoned.cancelled() => return,
+                () = self.tasks.stop.cancelled() => return,
+            };
             let failed = repository.in_trouble();
             let url = &repository.place.url;
             failures = if failed { failures.saturating_add(1) } else { 0 };

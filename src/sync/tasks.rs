@@ -51,6 +51,17 @@ impl Tasks {
         });
     }
 
+    /// Starts a task that follows something without end and may be dropped wherever it waits.
+    pub fn follow(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.spawn(name, async move {
+            tokio::select! {
+                () = task => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
     /// Starts a task that ends when its work is done. A panic in it still stops the process.
     #[expect(clippy::disallowed_methods, reason = "this is the supervised spawn")]
     pub fn spawn_transient(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -70,5 +81,27 @@ impl Tasks {
         self.stop.cancel();
         self.tracker.close();
         self.tracker.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_follows_without_end_is_no_reason_not_to_stop() {
+        let tasks = Tasks::new(CancellationToken::new());
+        tasks.follow("a watch", std::future::pending());
+        tasks.shut_down().await;
+        assert_eq!(tasks.verdict(), None);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_stops_the_process() {
+        let tasks = Tasks::new(CancellationToken::new());
+        tasks.follow("a watch", std::future::ready(()));
+        tasks.stop.cancelled().await;
+        assert_eq!(tasks.verdict().as_deref(), Some("the task a watch ended"));
+        tasks.shut_down().await;
     }
 }

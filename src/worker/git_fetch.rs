@@ -27,7 +27,7 @@ use mirror::Mirror;
 use receive::History;
 use remote::Connection;
 
-pub use failure::{Failure, FailureKind, kind_of_stderr};
+pub use failure::{Failure, FailureKind};
 pub use mirror::open as open_mirror;
 pub use revision::{ABBREVIATED_CHARS_MIN, Missing, Target, is_full_id};
 
@@ -135,7 +135,8 @@ impl Job for GitFetch {
     }
 
     fn run(request: Request, progress: &Progress) -> Result<Answer, Failure> {
-        Poll::new(&request, progress)?.run()
+        let mut poll = Poll::new(&request, progress)?;
+        poll.run().map_err(|failure| remote::with_words_of_ssh(&request, failure))
     }
 }
 
@@ -161,7 +162,7 @@ impl<'a> Poll<'a> {
         Ok(Self { request, progress, mirror, remote, fetched: 0, fetching_ms: 0 })
     }
 
-    fn run(mut self) -> Result<Answer, Failure> {
+    fn run(&mut self) -> Result<Answer, Failure> {
         self.progress.step("listing refs");
         let refs = self.remote.list_refs(&self.request.targets)?;
         let asked = &self.request.targets;
@@ -204,7 +205,7 @@ impl<'a> Poll<'a> {
             return Ok(false);
         }
         self.progress.step(&format!("fetching {} commits", missing.len()));
-        match self.receive(missing.clone(), History::Cut) {
+        match self.receive(&missing, History::Cut) {
             Err(failure) if failure.kind == FailureKind::Refused => {}
             outcome => return outcome.map(|()| false),
         }
@@ -212,7 +213,7 @@ impl<'a> Poll<'a> {
         let mut whole = false;
         for id in missing {
             self.remote.reopen()?;
-            match self.receive(vec![id], History::Cut) {
+            match self.receive(&[id], History::Cut) {
                 Err(failure) if failure.kind == FailureKind::Refused => {
                     whole |= !self.denies_existence(&failure);
                 }
@@ -234,19 +235,19 @@ impl<'a> Poll<'a> {
         self.progress.step("fetching the whole history");
         let tips = self.remote.list_all()?;
         let tips: Vec<ObjectId> = tips.iter().filter_map(|tip| tip.id.parse().ok()).collect();
-        if tips.is_empty() { Ok(()) } else { self.receive(tips, History::Whole) }
+        if tips.is_empty() { Ok(()) } else { self.receive(&tips, History::Whole) }
     }
 
-    fn receive(&mut self, wants: Vec<ObjectId>, history: History) -> Result<(), Failure> {
+    fn receive(&mut self, wants: &[ObjectId], history: History) -> Result<(), Failure> {
         let started = Instant::now();
-        receive::receive(&mut self.remote, &self.mirror, wants.clone(), history)?;
+        receive::receive(&mut self.remote, &self.mirror, wants.to_vec(), history)?;
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.fetching_ms = self.fetching_ms.saturating_add(took.max(1));
-        if !self.mirror.missing(&wants).is_empty() {
+        if !self.mirror.missing(wants).is_empty() {
             let detail = "commits that were just fetched cannot be read";
             return Err(Failure::new(FailureKind::Damaged, detail));
         }
-        self.mirror.keep(&wants)?;
+        self.mirror.keep(wants)?;
         self.fetched += wants.len();
         Ok(())
     }

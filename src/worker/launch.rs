@@ -53,8 +53,6 @@ pub struct Finished<J: Job> {
     pub outcome: Result<J::Answer, J::Failure>,
     /// How far the kernel enforced the sandbox.
     pub enforcement: Enforcement,
-    /// The end of what the child, and the programs it started, wrote to standard error.
-    pub stderr: String,
 }
 
 /// Why a child gave no answer.
@@ -159,8 +157,8 @@ impl Launcher {
 
     /// Runs one job in a child and waits for its answer.
     ///
-    /// Whatever happens (answer, deadline, `cancel`, the future dropped) no process of the child's
-    /// group is alive afterwards.
+    /// Whatever happens (answer, deadline, `cancel`, the future dropped) every process of the
+    /// child's group has been killed afterwards.
     pub async fn launch<J: Job>(
         &self,
         request: J::Request,
@@ -178,21 +176,20 @@ impl Launcher {
             ended = tokio::time::timeout(limits.deadline, talk.hear::<J>(&line)) => ended,
             () = cancel.cancelled() => return Err(WorkerError::Cancelled { job }),
         };
-        match ended {
-            Err(_) => Err(WorkerError::Deadline { job, limit: limits.deadline, step: talk.step }),
-            Ok(Heard::Outcome(outcome)) => {
-                let stderr = talk.stderr.finish().await;
-                Ok(Finished { outcome, enforcement: talk.enforcement, stderr })
-            }
-            Ok(Heard::TooMuch) => {
+        let Ok(heard) = ended else {
+            let step = talk.step.clone();
+            return Err(WorkerError::Deadline { job, limit: limits.deadline, step });
+        };
+        // The group is killed; when its leader is waited for, its locks are free.
+        let stderr = talk.stderr.finish().await;
+        let status = talk.group.child.wait().await.map_err(spawn)?;
+        match heard {
+            Heard::Outcome(outcome) => Ok(Finished { outcome, enforcement: talk.enforcement }),
+            Heard::TooMuch => {
                 Err(WorkerError::OutputTooLarge { job, bytes_max: limits.output_bytes_max })
             }
-            Ok(Heard::Garbled(cause)) => Err(garbled(cause)),
-            Ok(Heard::End) => {
-                let stderr = talk.stderr.finish().await;
-                let status = talk.group.child.wait().await.map_err(spawn)?;
-                Err(WorkerError::Died { job, status, stderr })
-            }
+            Heard::Garbled(cause) => Err(garbled(cause)),
+            Heard::End => Err(WorkerError::Died { job, status, stderr }),
         }
     }
 

@@ -36,6 +36,9 @@ const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urand
 /// neighbours: `/run` also holds the tokens of service accounts.
 const LINKED: [&str; 3] = ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"];
 
+/// Variables that name further places of this kind.
+const NAMED_BY: [&str; 3] = ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// What a child may touch besides programs, libraries and the system's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sandbox {
@@ -82,7 +85,11 @@ pub(super) fn confine(sandbox: &Sandbox) -> Result<Enforcement, landlock::Rulese
     let read = AccessFs::from_read(LANDLOCK_ABI);
     let all = AccessFs::from_all(LANDLOCK_ABI);
     let linked = LINKED.iter().filter_map(|path| std::fs::canonicalize(path).ok());
-    let readable = SYSTEM.iter().map(PathBuf::from).chain(linked).chain(sandbox.read.clone());
+    // Where this machine keeps its programs and whom it trusts, when not in the usual places.
+    let set = NAMED_BY.iter().filter_map(std::env::var_os);
+    let named = set.flat_map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>());
+    let readable =
+        SYSTEM.iter().map(PathBuf::from).chain(linked).chain(named).chain(sandbox.read.clone());
     let writable = DEVICES.iter().map(PathBuf::from).chain(sandbox.write.clone());
     // A path that does not exist has nothing to be allowed: the helper leaves it out.
     let status = Ruleset::default()

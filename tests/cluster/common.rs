@@ -13,7 +13,7 @@ use crate::support::{
 /// Long enough for a machine that does much else.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// The pause between two looks.
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// Lines of the controller's log that a failure shows.
 const LOG_LINES: usize = 40;
 /// Lives in Git as the path of most applications.
@@ -42,17 +42,21 @@ impl Scene {
 
     /// A scene on a control plane.
     pub(crate) async fn on(plane: Arc<ControlPlane>, name: &str) -> Self {
+        Self::with(plane, name, |options| options).await
+    }
+
+    /// A scene whose controller has other options.
+    pub(crate) async fn with(
+        plane: Arc<ControlPlane>,
+        name: &str,
+        adjust: impl FnOnce(ControllerOptions) -> ControllerOptions,
+    ) -> Self {
         let home = plane.namespace(&format!("{name}-apps")).await;
         let target = plane.namespace(name).await;
         let client = plane.client().await;
-        let controller = start(&plane, &home);
+        let options = ControllerOptions::new(home.name()).arg("--install-crds");
+        let controller = Controller::start(&plane, adjust(options));
         Self { home, target, repo: Repo::init(name), controller, client, plane }
-    }
-
-    /// The name in the cluster of the Application that a test calls `name`: other controllers are
-    /// beside the same control plane, and an application is known by its name alone.
-    pub(crate) fn full(&self, name: &str) -> String {
-        format!("{}-{name}", self.target.name())
     }
 
     /// Stops the controller in good order and starts it again with the same data.
@@ -66,7 +70,7 @@ impl Scene {
     pub(crate) fn application(&self, name: &str, adjust: impl FnOnce(&mut Value)) {
         let mut application = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-            "metadata": {"name": self.full(name)},
+            "metadata": {"name": name},
             "spec": {
                 "project": "default",
                 "source": {"repoURL": self.repo.url(), "targetRevision": "main", "path": PATH},
@@ -84,15 +88,19 @@ impl Scene {
     /// Changes an Application by a JSON merge patch.
     #[track_caller]
     pub(crate) fn patch(&self, name: &str, patch: &Value) {
-        let (name, patch) = (self.full(name), patch.to_string());
-        self.home.kubectl(&["patch", "application", &name, "--type=merge", "-p", &patch], None);
+        let patch = patch.to_string();
+        self.home.kubectl(&["patch", "application", name, "--type=merge", "-p", &patch], None);
     }
 
     /// An Application as it is; `null` when it is not there.
     pub(crate) async fn app(&self, name: &str) -> Value {
-        let (home, name) = (self.home.name(), self.full(name));
-        let path = object_path(home, "argoproj.io/v1alpha1", "applications", &name);
+        let path = object_path(self.home.name(), "argoproj.io/v1alpha1", "applications", name);
         self.get(&path).await.unwrap_or_default()
+    }
+
+    /// A client with the rights of `admin`.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// An object by its path below the API server, `None` when it is not there.
@@ -187,12 +195,11 @@ impl Scene {
     pub(crate) async fn events(&self, name: &str) -> Vec<[String; 3]> {
         let path = format!("/api/v1/namespaces/{}/events", self.home.name());
         let events = self.get(&path).await.unwrap_or_default();
-        let name = self.full(name);
         let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
         let items = events["items"].as_array().cloned().unwrap_or_default();
         items
             .iter()
-            .filter(|event| event["involvedObject"]["name"] == *name)
+            .filter(|event| event["involvedObject"]["name"] == name)
             .map(|event| ["type", "reason", "message"].map(|key| text(event, key)))
             .collect()
     }
@@ -283,7 +290,7 @@ impl Scene {
     /// A request to the status API about an Application, which has to succeed: the answer.
     #[track_caller]
     pub(crate) fn api(&self, method: &str, name: &str, rest: &str, body: Option<&Value>) -> Value {
-        let path = format!("/api/v1/applications/{}{rest}", self.full(name));
+        let path = format!("/api/v1/applications/{name}{rest}");
         let (code, answer) = self.controller.request(method, &path, body);
         assert_eq!(code, 200, "{method} {path}: {answer:#}\n{}", self.tail());
         answer
@@ -308,11 +315,6 @@ impl Scene {
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
-}
-
-/// Starts a controller for the Applications in a namespace.
-pub(crate) fn start(plane: &ControlPlane, home: &Namespace) -> Controller {
-    Controller::start(plane, ControllerOptions::new(home.name()).arg("--install-crds"))
 }
 
 /// The path of an object: `object_path("shop", "apps/v1", "deployments", "web")`.

@@ -6,11 +6,27 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod common;
-mod ground;
+#[path = "../support/git.rs"]
+mod git;
 
+mod common;
+mod told;
+
+mod arrival;
 mod bad_input;
 mod bed;
 mod chaos;
+mod command_line;
+mod deletion;
 mod deploy;
+mod drift;
+mod examples;
 mod install;
+mod malformed;
+mod operations;
+mod ownership;
+mod projects;
+mod prune;
+mod repositories;
+mod shared;
+mod status_api;

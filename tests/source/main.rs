@@ -15,3 +15,4 @@ mod ssh;
 mod support;
 mod tree;
 mod trust;
+mod worker;

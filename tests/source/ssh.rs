@@ -13,7 +13,7 @@ use steadfast::{
 };
 
 use crate::{
-    fixture::{Fixture, chain, processes_of, public},
+    fixture::{Fixture, chain, eventually, processes_of, public},
     git::{Repo, SshServer},
     support::testbed::TestBed,
 };
@@ -77,7 +77,7 @@ async fn a_repository_is_read_with_a_key() {
     let trimmed = door.key("user").trim_end().replace('\n', "\r\n");
     let access = RepoAccess { ssh_key: Some(Secret::new(trimmed)), ..door.access() };
     assert_eq!(mirrors.commit(&access, "main").await, new);
-    assert_eq!(processes_of(mirrors.dir.path()), Vec::<String>::new());
+    eventually("the end of ssh", || processes_of(mirrors.dir.path()).is_empty()).await;
     assert_eq!(keys_below(mirrors.dir.path()), Vec::<PathBuf>::new(), "no key stays on disk");
 }
 

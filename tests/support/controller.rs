@@ -33,6 +33,8 @@ pub struct ControllerOptions {
     pub kubeconfig: Option<PathBuf>,
     /// A fresh directory if there is none. Take [`Controller::data_dir`] to start after a crash.
     pub data_dir: Option<PathBuf>,
+    /// Whether callers on this machine need no token.
+    pub insecure_local: bool,
     /// Further arguments.
     pub args: Vec<String>,
     /// Further variables of the environment.
@@ -51,6 +53,7 @@ impl ControllerOptions {
             poll_interval: "1s".to_owned(),
             kubeconfig: None,
             data_dir: None,
+            insecure_local: true,
             args: Vec::new(),
             envs: Vec::new(),
             wrapper: Vec::new(),
@@ -89,7 +92,8 @@ impl Controller {
         let mut words = options.wrapper.iter().chain(&program);
         let mut command = Guarded::new(words.next().expect("there is the program"))
             .args(words)
-            .args(["controller", "--listen=127.0.0.1:0", "--insecure-local"])
+            .args(["controller", "--listen=127.0.0.1:0"])
+            .args(options.insecure_local.then_some("--insecure-local"))
             .arg(format!("--kubeconfig={}", kubeconfig.display()))
             .arg(format!("--namespace={}", options.namespace))
             .arg(format!("--poll-interval={}", options.poll_interval))

@@ -88,6 +88,28 @@ fn a_new_commit_is_a_change_and_not_a_drift() {
 }
 
 #[test]
+fn a_field_that_yields_to_whom_has_taken_it_is_no_change() {
+    let mut scaled = deployment("a");
+    scaled["spec"]["replicas"] = json!(2);
+    let all = FieldSet::parse(&json!({
+        "f:metadata": {"f:labels": {"f:app": {}}},
+        "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"web\"}": {".": {}, "f:image": {}, "f:name": {}}}}}}
+    }));
+    let mut value = defaulted("a");
+    value["spec"]["replicas"] = json!(2);
+    let before = live(&value, all, Vec::new());
+    let Verdict::Clean(Some(print)) = compare(&target(scaled), &before, None) else {
+        panic!("not clean");
+    };
+    value["spec"]["replicas"] = json!(4);
+    let after = live(&value, own_fields(), Vec::new());
+    // The target without the field that yields.
+    let verdict = compare(&target(deployment("a")), &after, Some(&print));
+    assert!(matches!(verdict, Verdict::Clean(Some(_))), "{verdict:?}");
+}
+
+#[test]
 fn a_drift_names_field_values_and_manager() {
     let target = target(deployment("a"));
     let clean = live(&defaulted("a"), own_fields(), Vec::new());

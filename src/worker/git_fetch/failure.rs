@@ -73,9 +73,35 @@ impl Failure {
         Self::new(causes.kind(), causes.detail())
     }
 
+    /// A failure to write a pack that is being received. The server has let us in: what is denied
+    /// now is our own disk. A pack that does not fit what we have: our part of it may be at fault.
+    pub(super) fn pack(cause: &gix::Error) -> Self {
+        let failure = Self::remote(cause);
+        let kind = match failure.kind {
+            FailureKind::Authentication => FailureKind::Disk,
+            FailureKind::Other => FailureKind::Damaged,
+            kind => kind,
+        };
+        Self { kind, ..failure }
+    }
+
     /// What a server said as its last words.
     pub(super) fn said(words: &str) -> Self {
         Self::new(kind_of_text(words).unwrap_or(FailureKind::Other), words)
+    }
+
+    /// True when it only says that the connection broke, and not why.
+    pub(super) fn is_vague(&self) -> bool {
+        VAGUE.contains(&self.kind)
+    }
+
+    /// Adds what a program said about it, one reason a line.
+    pub(super) fn told(self, words: &str) -> Self {
+        let lines: Vec<&str> =
+            words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let kind = lines.iter().find_map(|line| kind_of_text(line)).unwrap_or(self.kind);
+        let detail = [&[self.detail.as_str()], lines.as_slice()].concat().join("; ");
+        Self { kind, detail }
     }
 
     /// A failure in the mirror. What is not the disk's fault is damage: the files are ours alone.
@@ -108,6 +134,9 @@ struct Causes {
     kinds: Vec<FailureKind>,
 }
 
+/// Kinds that say that it broke, and not why.
+const VAGUE: [FailureKind; 3] =
+    [FailureKind::Unreachable, FailureKind::NotARepository, FailureKind::Other];
 /// How deep errors are followed.
 const DEPTH_MAX: usize = 32;
 
@@ -147,8 +176,6 @@ impl Causes {
 
     /// The most telling kind: what names a remedy wins over what only says that it broke.
     fn kind(&self) -> FailureKind {
-        const VAGUE: [FailureKind; 3] =
-            [FailureKind::Unreachable, FailureKind::NotARepository, FailureKind::Other];
         let telling = self.kinds.iter().find(|kind| !VAGUE.contains(kind));
         let vague = VAGUE.iter().find(|kind| self.kinds.contains(kind));
         telling.or(vague).copied().unwrap_or(FailureKind::Other)
@@ -170,7 +197,7 @@ fn kind_of(error: &(dyn Error + 'static)) -> Option<FailureKind> {
         return Some(FailureKind::Setting);
     }
     if let Some(http) = error.downcast_ref::<reqwest::Error>() {
-        return kind_of_http(http);
+        return Some(kind_of_http(http));
     }
     if let Some(io) = error.downcast_ref::<std::io::Error>() {
         return kind_of_io(io.kind());
@@ -197,16 +224,16 @@ fn kind_of(error: &(dyn Error + 'static)) -> Option<FailureKind> {
     }
 }
 
-fn kind_of_http(error: &reqwest::Error) -> Option<FailureKind> {
+fn kind_of_http(error: &reqwest::Error) -> FailureKind {
     match error.status().map(|status| status.as_u16()) {
-        Some(401 | 403 | 407) => Some(FailureKind::Authentication),
-        Some(404 | 410) => Some(FailureKind::NotFound),
-        Some(413) => Some(FailureKind::TooLarge),
-        Some(429 | 500..) => Some(FailureKind::Unreachable),
-        Some(_) => Some(FailureKind::NotARepository),
-        None if error.is_timeout() => Some(FailureKind::Timeout),
-        None if error.is_builder() => Some(FailureKind::Setting),
-        None => Some(FailureKind::Unreachable),
+        Some(401 | 403 | 407) => FailureKind::Authentication,
+        Some(404 | 410) => FailureKind::NotFound,
+        Some(413) => FailureKind::TooLarge,
+        Some(429 | 500..) => FailureKind::Unreachable,
+        Some(_) => FailureKind::NotARepository,
+        None if error.is_timeout() => FailureKind::Timeout,
+        None if error.is_builder() => FailureKind::Setting,
+        None => FailureKind::Unreachable,
     }
 }
 
@@ -216,6 +243,7 @@ fn kind_of_io(kind: std::io::ErrorKind) -> Option<FailureKind> {
         Io::TimedOut | Io::WouldBlock => Some(FailureKind::Timeout),
         Io::StorageFull | Io::QuotaExceeded => Some(FailureKind::DiskFull),
         Io::PermissionDenied => Some(FailureKind::Authentication),
+        Io::ReadOnlyFilesystem => Some(FailureKind::Disk),
         Io::ConnectionRefused
         | Io::ConnectionReset
         | Io::ConnectionAborted
@@ -256,7 +284,62 @@ fn kind_of_text(text: &str) -> Option<FailureKind> {
     WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
 }
 
-/// The kind that the standard error of ssh and git tells, when the protocol only saw them end.
-pub fn kind_of_stderr(stderr: &str) -> Option<FailureKind> {
-    stderr.lines().find_map(kind_of_text)
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use super::*;
+
+    fn remote(kind: ErrorKind) -> FailureKind {
+        let nested = io::Error::other(io::Error::from(kind));
+        Failure::remote(&gix::Error::from_error(nested)).kind
+    }
+
+    #[test]
+    fn the_kind_is_found_however_deep_it_is_wrapped() {
+        let table = [
+            (ErrorKind::StorageFull, FailureKind::DiskFull),
+            (ErrorKind::QuotaExceeded, FailureKind::DiskFull),
+            (ErrorKind::ReadOnlyFilesystem, FailureKind::Disk),
+            (ErrorKind::TimedOut, FailureKind::Timeout),
+            (ErrorKind::ConnectionRefused, FailureKind::Unreachable),
+            (ErrorKind::PermissionDenied, FailureKind::Authentication),
+            (ErrorKind::InvalidData, FailureKind::Other),
+        ];
+        for (io, expected) in table {
+            assert_eq!(remote(io), expected, "{io:?}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_denies_a_pack_is_not_taken_for_a_server_that_denies_entry() {
+        let denied = || gix::Error::from_error(io::Error::from(ErrorKind::PermissionDenied));
+        assert_eq!(Failure::remote(&denied()).kind, FailureKind::Authentication);
+        assert_eq!(Failure::pack(&denied()).kind, FailureKind::Disk);
+        assert_eq!(Failure::mirror(&denied()).kind, FailureKind::Disk);
+    }
+
+    #[test]
+    fn words_of_ssh_and_servers_name_the_reason() {
+        let table = [
+            ("Host key verification failed.", FailureKind::HostKey),
+            ("git@host: Permission denied (publickey).", FailureKind::Authentication),
+            (
+                "ssh: Could not resolve hostname x: Name or service not known",
+                FailureKind::Unreachable,
+            ),
+            ("ssh: connect to host x port 22: Connection refused", FailureKind::Unreachable),
+            ("ssh: connect to host x port 22: Connection timed out", FailureKind::Timeout),
+            ("ERROR: Repository not found.", FailureKind::NotFound),
+            ("fatal: 'x' does not appear to be a git repository", FailureKind::NotFound),
+            ("Load key \"/x\": error in libcrypto", FailureKind::Setting),
+            ("something else", FailureKind::Unreachable),
+        ];
+        for (words, expected) in table {
+            let vague = Failure::new(FailureKind::Unreachable, "the connection ended");
+            let told = vague.told(&format!("Warning: something\n{words}\n"));
+            assert_eq!(told.kind, expected, "{words}");
+            assert!(told.detail.starts_with("the connection ended; Warning"), "{}", told.detail);
+        }
+    }
 }

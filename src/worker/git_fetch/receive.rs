@@ -102,7 +102,7 @@ pub(super) fn receive(
                 into.repo.object_hash(),
                 options,
             );
-            let written = written.inspect_err(|cause| broken = Some(Failure::remote(cause)))?;
+            let written = written.inspect_err(|cause| broken = Some(Failure::pack(cause)))?;
             if let Some(keep) = written.keep_path {
                 let removed = std::fs::remove_file(keep);
                 removed.map_err(|cause| gix::Error::from_error(cause))?;
@@ -121,10 +121,6 @@ pub(super) fn receive(
     );
     match (outcome, broken) {
         (Ok(_), _) => Ok(()),
-        // A pack that arrived and does not fit what we have: our part of it may be at fault.
-        (Err(_), Some(failure)) if failure.kind == FailureKind::Other => {
-            Err(Failure { kind: FailureKind::Damaged, ..failure })
-        }
         (Err(_), Some(failure)) => Err(failure),
         (Err(cause), None) => {
             let failure = Failure::remote(&cause);

@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gix::{
@@ -39,6 +39,13 @@ use super::{
 
 /// How much of a server's last words is read, in bytes.
 const LAST_WORDS_BYTES_MAX: u64 = 4096;
+
+/// Where ssh writes what it has to say, in the scratch directory.
+const SSH_LOG: &str = "ssh.log";
+/// How long ssh is given to say why it ends, after it has closed its output.
+const SSH_WORDS_MAX: Duration = Duration::from_secs(1);
+/// How often that is looked for.
+const SSH_WORDS_STEP: Duration = Duration::from_millis(5);
 
 /// A connection after the handshake.
 pub(super) struct Connection<'a> {
@@ -100,7 +107,8 @@ impl<'a> Connection<'a> {
             Vec::new(),
             &mut Discard,
         )
-        .map_err(|cause| Failure::remote(&cause))?;
+        // While the transport lives: with it ssh is killed, whatever it was about to say.
+        .map_err(|cause| with_words_of_ssh(request, Failure::remote(&cause)))?;
         Ok(Self { request, transport, handshake })
     }
 
@@ -233,13 +241,37 @@ fn ssh_options(request: &Request) -> Result<ssh::connect::Options, Failure> {
         let path = quoted(&write(request, "known_hosts", &remote.known_hosts)?);
         let _ = writeln!(config, "  StrictHostKeyChecking yes\n  UserKnownHostsFile {path}");
     }
-    let config = write(request, "ssh_config", &config)?;
-    let config = config.to_string_lossy().replace('\'', r"'\''");
+    let config = shell_quoted(&write(request, "ssh_config", &config)?);
+    let log = shell_quoted(&write(request, SSH_LOG, "")?);
     Ok(ssh::connect::Options {
-        command: Some(format!("ssh -F '{config}'").into()),
+        command: Some(format!("exec 2>{log}; ssh -F {config}").into()),
         disallow_shell: false,
         kind: Some(ssh::ProgramKind::Ssh),
     })
+}
+
+/// Adds what ssh and the server behind it said to a failure of which the protocol layer only saw
+/// that the connection ended.
+pub(super) fn with_words_of_ssh(request: &Request, failure: Failure) -> Failure {
+    let is_ssh =
+        gix::url::parse(request.remote.url.as_str()).is_ok_and(|url| url.scheme == Scheme::Ssh);
+    if !is_ssh || !failure.is_vague() {
+        return failure;
+    }
+    let path = request.scratch.join(SSH_LOG);
+    let started = Instant::now();
+    loop {
+        let said = std::fs::read_to_string(&path).unwrap_or_default();
+        if !said.trim().is_empty() || started.elapsed() > SSH_WORDS_MAX {
+            return failure.told(&said);
+        }
+        std::thread::sleep(SSH_WORDS_STEP);
+    }
+}
+
+/// A path as the shell takes it.
+fn shell_quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 
 /// A path as ssh's settings want it: in quotes, and a percent sign is a percent sign.

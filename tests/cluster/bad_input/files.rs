@@ -1,24 +1,21 @@
 //! Files that are wrong. All rows live in one repository, one application and one directory each,
 //! and break in the same commit.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::symlink, time::Duration};
+use std::{collections::BTreeMap, os::unix::fs::symlink};
 
 use futures::future::join_all;
-use serde_json::Value;
 
+use super::{QUIET, all_well, calm};
 use crate::{
-    ground::{Event, Ground, Repository, conditions, config_map},
-    support::ControlPlane,
+    common::{Scene, config_map},
+    support::{AuditEvent, Repo},
 };
-
-/// How long nothing may be written while input is broken.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// One way to break a directory.
 struct Row {
     name: &'static str,
     /// Breaks the directory.
-    make: fn(&Repository, &str),
+    make: fn(&Repo, &str),
     /// Type of the condition.
     kind: &'static str,
     /// What condition and event have to say; `{}` is the directory.
@@ -47,7 +44,7 @@ const ROWS: [Row; 14] = [
             repository.write(&format!("{dir}/bad.yaml"), text);
         },
         kind: "ComparisonError",
-        says: &["{}/bad.yaml:3: ConfigMap", "metadata.name"],
+        says: &["{}/bad.yaml:4: ConfigMap", "`metadata.name` is missing"],
         refused: false,
     },
     Row {
@@ -86,7 +83,7 @@ const ROWS: [Row; 14] = [
         name: "too-large",
         make: |repository, dir| {
             let value = "x".repeat(2 << 20);
-            let text = config_map("too-large-bad", &value);
+            let text = config_map("too-large-bad", &[("key", &value)]);
             repository.write(&format!("{dir}/bad.yaml"), &text);
         },
         kind: "SyncError",
@@ -105,7 +102,9 @@ const ROWS: [Row; 14] = [
     },
     Row {
         name: "no-path",
-        make: |repository, dir| repository.remove(dir),
+        make: |repository, dir| {
+            repository.remove(dir);
+        },
         kind: "ComparisonError",
         says: &["path {} does not exist"],
         refused: false,
@@ -123,7 +122,7 @@ const ROWS: [Row; 14] = [
     Row {
         name: "huge-file",
         make: |repository, dir| {
-            let mut text = config_map("huge", "x");
+            let mut text = config_map("huge", &[]);
             text.push_str(&"# nothing but a hundred megabytes\n".repeat(100 << 20 >> 5));
             repository.write(&format!("{dir}/bad.yaml"), &text);
         },
@@ -173,7 +172,7 @@ const ROWS: [Row; 14] = [
             repository.write(&format!("{dir}/bad.yaml"), text);
         },
         kind: "SyncError",
-        says: &["Secret", "/secret-bad", "{}/bad.yaml:1", "token"],
+        says: &["Secret", "/secret-bad", "{}/bad.yaml:1", "stringData"],
         refused: true,
     },
 ];
@@ -183,122 +182,88 @@ const STANDS_STILL: [&str; 3] = ["no-path", "kustomize", "helm"];
 
 #[tokio::test]
 async fn a_bad_file_gives_one_condition_and_one_event_and_all_else_goes_on() {
-    let Some(plane) = ControlPlane::shared() else { return };
-    let ground = Ground::start(&plane, "files").await;
-    let repository = Repository::empty("files");
+    let Some(scene) = Scene::begin("files").await else { return };
+    let repository = &scene.repo;
     for name in names() {
-        repository.write(&format!("{name}/keep.yaml"), &config_map(&format!("{name}-keep"), "one"));
-        repository.write(&format!("{name}/old.yaml"), &config_map(&format!("{name}-old"), "one"));
+        let (keep, old) = (format!("{name}-keep"), format!("{name}-old"));
+        repository.write(&format!("{name}/keep.yaml"), &config_map(&keep, &[("key", "one")]));
+        repository.write(&format!("{name}/old.yaml"), &config_map(&old, &[("key", "one")]));
     }
     let first = repository.commit("good");
     for name in names() {
-        ground.add(name, &repository.url(), name);
+        scene.application(name, |app| app["spec"]["source"]["path"] = name.into());
     }
     for name in names() {
-        ground.until_synced(name, &first).await;
+        scene.content(name, &first).await;
     }
 
     for name in names() {
-        repository.write(&format!("{name}/keep.yaml"), &config_map(&format!("{name}-keep"), "two"));
+        let keep = format!("{name}-keep");
+        repository.write(&format!("{name}/keep.yaml"), &config_map(&keep, &[("key", "two")]));
         repository.remove(&format!("{name}/old.yaml"));
     }
     for row in &ROWS {
-        (row.make)(&repository, row.name);
+        (row.make)(repository, row.name);
     }
     let second = repository.commit("bad");
-    ground.until_synced("well", &second).await;
-    let told = join_all(ROWS.iter().map(|row| is_told(&ground, row))).await;
-    let silent: Vec<String> = told.into_iter().flatten().collect();
-    assert!(silent.is_empty(), "{}", silent.join("\n\n"));
-    goes_on(&ground);
-    no_storm(&ground).await;
-    for row in &ROWS {
-        told_once(&ground, row);
-    }
-    nothing_of_a_secret(&ground);
+    scene.content("well", &second).await;
+    let says = |row: &Row| -> Vec<String> {
+        row.says.iter().map(|part| part.replace("{}", row.name)).collect()
+    };
+    let told = ROWS.iter().map(async |row| scene.alone(row.name, row.kind, &says(row)).await);
+    all_well(join_all(told).await);
+    goes_on(&scene).await;
+    no_storm(&scene).await;
+    let told = ROWS.iter().map(async |row| scene.told_once(row.name, &says(row)).await);
+    all_well(join_all(told).await);
+    let everything = scene.everything("secret").await;
+    // The value, and how it looks in base64.
+    assert!(!everything.contains("hunter2") && !everything.contains("aHVudGVyMg"), "{everything}");
 
     for row in &ROWS {
-        let bad = repository.dir().join(row.name);
-        drop(fs::remove_dir_all(&bad));
-        repository.write(
-            &format!("{}/keep.yaml", row.name),
-            &config_map(&format!("{}-keep", row.name), "3"),
-        );
+        let keep = format!("{}-keep", row.name);
+        drop(std::fs::remove_dir_all(repository.dir().join(row.name)));
+        let text = config_map(&keep, &[("key", "three")]);
+        repository.write(&format!("{}/keep.yaml", row.name), &text);
     }
     let third = repository.commit("good again");
     for row in &ROWS {
-        ground.until_synced(row.name, &third).await;
-        assert_eq!(ground.config(&format!("{}-old", row.name), "key"), None, "{}", row.name);
+        scene.content(row.name, &third).await;
+        assert_eq!(scene.config(&format!("{}-old", row.name), "key").await, None, "{}", row.name);
     }
+    join_all(ROWS.iter().map(|row| scene.assert_settled(row.name))).await;
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|row| row.name).chain(["well"])
 }
 
-/// The condition is there and is the only one; else what is wrong.
-async fn is_told(ground: &Ground, row: &Row) -> Option<String> {
-    let said =
-        |text: &str| row.says.iter().all(|part| text.contains(&part.replace("{}", row.name)));
-    let what = format!("to have only a {} that says {:?}", row.kind, row.says);
-    let told = |app: &Value| {
-        let held = conditions(app);
-        held.len() == 1 && held[0].0 == row.kind && said(&held[0].1)
-    };
-    ground.seen(row.name, &what, told).await.err()
-}
-
 /// Other objects of the same application were synced, and nothing was pruned.
-fn goes_on(ground: &Ground) {
+async fn goes_on(scene: &Scene) {
     for row in &ROWS {
-        let keep = ground.config(&format!("{}-keep", row.name), "key");
+        let keep = scene.config(&format!("{}-keep", row.name), "key").await;
         let wanted = if STANDS_STILL.contains(&row.name) { "one" } else { "two" };
         assert_eq!(keep.as_deref(), Some(wanted), "{}", row.name);
-        let old = ground.config(&format!("{}-old", row.name), "key");
+        let old = scene.config(&format!("{}-old", row.name), "key").await;
         assert_eq!(old.as_deref(), Some("one"), "{}: nothing is pruned", row.name);
     }
 }
 
 /// Nothing is written while nothing changes, but for tries of what the server refused.
-async fn no_storm(ground: &Ground) {
-    let mark = ground.plane.audit_mark();
+async fn no_storm(scene: &Scene) {
+    let row = |write: &AuditEvent| {
+        let is_about = |row: &&Row| write.name.starts_with(row.name);
+        ROWS.iter().filter(|row| row.refused).find(is_about)
+    };
+    calm(scene, |write| row(write).is_some()).await;
+    let mark = scene.plane.audit_mark();
     tokio::time::sleep(QUIET).await;
-    let mut writes: BTreeMap<String, usize> = BTreeMap::new();
-    for write in ground.writes(mark) {
-        let about =
-            ROWS.iter().filter(|row| row.refused).find(|row| write.name.starts_with(row.name));
-        assert!(about.is_some() || write.name == "lost", "nobody asked for {write:#?}");
-        *writes.entry(about.map_or("no-namespace", |row| row.name).to_owned()).or_default() += 1;
+    let mut writes: BTreeMap<&str, usize> = BTreeMap::new();
+    for write in scene.all_writes_since(mark) {
+        *writes.entry(row(&write).map_or("others", |row| row.name)).or_default() += 1;
     }
-    println!("writes of {QUIET:?} with bad input: {writes:?}");
-    // Two tries, each with its object, two writes of the status and a few events.
-    assert!(writes.values().all(|count| *count <= 14), "{writes:?}");
-}
-
-/// One event says it, in the words of the condition.
-fn told_once(ground: &Ground, row: &Row) {
-    let events = ground.events(row.name);
-    let says: Vec<String> = row.says.iter().map(|part| part.replace("{}", row.name)).collect();
-    let telling: Vec<&Event> = events
-        .iter()
-        .filter(|event| says.iter().all(|part| event.message.contains(part)))
-        .collect();
-    assert_eq!(telling.len(), 1, "{}: {events:#?}", row.name);
-    assert_eq!(telling[0].kind, "Warning", "{}", row.name);
-}
-
-/// What a Secret holds stands nowhere.
-fn nothing_of_a_secret(ground: &Ground) {
-    let mut pages: Vec<String> = vec![ground.controller.log(), ground.app("secret").to_string()];
-    pages.extend(ground.events("secret").into_iter().map(|event| event.message));
-    for page in ["", "/resource-tree", "/managed-resources", "/manifests"] {
-        let path = format!("/api/v1/applications/secret{page}");
-        pages.push(ground.controller.get(&path).expect("an answer").1);
-    }
-    for page in pages {
-        assert!(!page.contains("hunter2"), "{page}");
-        // What it is in base64.
-        assert!(!page.contains("aHVudGVyMg"), "{page}");
-    }
-    let _: Value = ground.api("/api/v1/applications");
+    println!("writes in {QUIET:?} of bad input: {writes:?}");
+    // One or two tries, each with its object, two writes of the status and counts of two Events.
+    assert!(writes.values().all(|count| *count <= 10), "{writes:?}");
+    assert!(!writes.contains_key("others"), "{writes:?}");
 }

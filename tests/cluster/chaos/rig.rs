@@ -1,11 +1,11 @@
-//! What the scenarios share: a repository of ConfigMaps, an application of it, and how to tell that
+//! What the scenarios share: a repository of `ConfigMaps`, an application of it, and how to tell that
 //! the cluster is as Git says.
 
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,10 +27,10 @@ const REFRESH: &str = "argocd.argoproj.io/refresh";
 /// Objects per file.
 const FILE_OBJECTS: usize = 50;
 
-/// ConfigMaps by name: the value of their key `v`.
+/// `ConfigMaps` by name: the value of their key `v`.
 pub(super) type Maps = BTreeMap<String, String>;
 
-/// `count` ConfigMaps named `prefix` and a number, all with the value `v`.
+/// `count` `ConfigMaps` named `prefix` and a number, all with the value `v`.
 pub(super) fn maps(prefix: &str, count: usize, v: &str) -> Maps {
     (0..count).map(|number| (format!("{prefix}-{number:03}"), v.to_owned())).collect()
 }
@@ -48,13 +48,23 @@ impl Repo {
         repo
     }
 
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Its URL.
     pub(super) fn url(&self) -> String {
         format!("file://{}", self.dir.display())
     }
 
-    /// Commits exactly these ConfigMaps; returns the commit.
+    /// Commits exactly these `ConfigMaps`; returns the commit.
     pub(super) fn commit(&self, maps: &Maps) -> String {
+        self.commit_with(maps, &[])
+    }
+
+    /// The same and other objects.
+    pub(super) fn commit_with(&self, maps: &Maps, others: &[Value]) -> String {
         let dir = self.dir.join("manifests");
         fs::remove_dir_all(&dir).expect("it is there");
         fs::create_dir(&dir).expect("the parent is there");
@@ -69,6 +79,10 @@ impl Repo {
                 write!(text, "---\n{map}\n").expect("a String takes everything");
             }
             fs::write(dir.join(format!("{number:03}.yaml")), text).expect("it is writable");
+        }
+        for (number, other) in others.iter().enumerate() {
+            let file = dir.join(format!("other-{number}.json"));
+            fs::write(file, other.to_string()).expect("it is writable");
         }
         let author = "-c user.name=t -c user.email=t@t";
         let line = format!("git add -A && git {author} commit -q -m x && git rev-parse HEAD");
@@ -94,11 +108,11 @@ pub(super) struct App {
 impl App {
     /// Makes the resource: automated, with prune and selfHeal. Its kind must be served.
     pub(super) fn create(namespace: &Namespace, name: &str) -> Self {
-        Self::create_with(namespace, name, json!({"prune": true, "selfHeal": true}))
+        Self::create_with(namespace, name, &json!({"prune": true, "selfHeal": true}))
     }
 
     /// The same with another policy; `null` for an application that is synced by hand.
-    pub(super) fn create_with(namespace: &Namespace, name: &str, automated: Value) -> Self {
+    pub(super) fn create_with(namespace: &Namespace, name: &str, automated: &Value) -> Self {
         let app = Self { namespace: namespace.clone(), repo: Repo::new(), name: name.to_owned() };
         let mut resource = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
@@ -153,6 +167,12 @@ impl App {
         );
     }
 
+    /// Asks for the deletion of the resource and does not wait for it.
+    #[track_caller]
+    pub(super) fn delete(&self) {
+        self.must("DELETE", &self.path(), None);
+    }
+
     /// Asks for a refresh.
     #[track_caller]
     pub(super) fn refresh(&self) {
@@ -172,9 +192,8 @@ impl App {
             if is(&app) {
                 return app;
             }
-            if begin.elapsed() > LIMIT {
-                panic!("waited for {what} in vain\n{}", self.report(controller));
-            }
+            let late = begin.elapsed() > LIMIT;
+            assert!(!late, "waited for {what} in vain\n{}", self.report(controller));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -202,7 +221,7 @@ impl App {
         self.until(controller, &format!("the sync of {commit}"), |app| is_synced(app, commit)).await
     }
 
-    /// The ConfigMaps that carry the application's tracking id, as they are in the cluster.
+    /// The `ConfigMaps` that carry the application's tracking id, as they are in the cluster.
     pub(super) fn live(&self) -> Maps {
         let path = format!("/api/v1/namespaces/{}/configmaps", self.namespace);
         let list = self.must("GET", &path, None);

@@ -1,0 +1,105 @@
+//! Much work leaves nothing behind in the process, and no work costs nothing.
+
+use std::{fs, time::Duration};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::rig::{Maps, Scene, maps};
+use crate::support::ControlPlane;
+
+const OBJECTS: usize = 260;
+/// Corrections of each object: one more would be called a fight and slowed down.
+const DRIFTS: usize = 4;
+const COMMITS: usize = 200;
+/// A sync is waited for after so many commits.
+const COMMITS_AT_ONCE: usize = 5;
+/// How long nothing is to happen.
+const IDLE: Duration = Duration::from_secs(10);
+
+fn wanted(round: usize) -> Maps {
+    maps("map", OBJECTS, &format!("round {round}"))
+}
+
+/// Resident memory in KiB.
+fn resident_kib(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+}
+
+/// Processor time of the process and of its workers that have ended, in hundredths of a second.
+fn cpu_ticks(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let (_, fields) = text.rsplit_once(") ").expect("the name is in brackets");
+    // proc(5): utime, stime, cutime and cstime are the 14th to 17th field, the state is the 3rd.
+    fields.split(' ').skip(11).take(4).map(|field| field.parse::<u64>().expect("a number")).sum()
+}
+
+#[tokio::test]
+async fn a_thousand_corrections_and_two_hundred_commits_leave_memory_flat_and_the_processor_idle() {
+    let Some(plane) = ControlPlane::shared() else { return };
+    let first = wanted(0);
+    let scene = Scene::start_with(plane, "endurance", &first, |mut options| {
+        // Polls are work too: here somebody says when there is something new.
+        options.poll_interval = "1h".to_owned();
+        options
+    });
+    let Some(scene) = scene.await else { return };
+    let Scene { controller, app, plane, proxy } = &scene;
+    let pid = controller.pid();
+    let api = Api::<ConfigMap>::namespaced(plane.client().await, app.namespace.name());
+    let (parameters, drift) = (PatchParams::default(), json!({"data": {"v": "drift"}}));
+    let mut resident = vec![resident_kib(pid)];
+    for _ in 0..DRIFTS {
+        stream::iter(first.keys())
+            .map(|name| {
+                let (api, parameters, patch) = (&api, &parameters, Patch::Merge(&drift));
+                async move { api.patch(name, parameters, &patch).await }
+            })
+            .buffer_unordered(16)
+            .try_collect::<Vec<_>>()
+            .await
+            .expect("anybody may write here");
+        app.until(controller, "the drift to be put back", |_| app.live() == first).await;
+        resident.push(resident_kib(pid));
+    }
+    for batch in 0..COMMITS / COMMITS_AT_ONCE {
+        let mut commit = String::new();
+        for number in 0..COMMITS_AT_ONCE {
+            // Few objects change, as with most commits.
+            let mut next = first.clone();
+            next.extend(maps("map", 5, &format!("commit {batch}.{number}")));
+            commit = app.repo.commit(&next);
+        }
+        app.refresh();
+        app.synced(controller, &commit).await;
+        if batch % 8 == 7 {
+            resident.push(resident_kib(pid));
+        }
+    }
+    println!("resident KiB: {resident:?}");
+    let (before, after) = (resident[DRIFTS], *resident.last().expect("there are some"));
+    assert!(after <= before * 3 / 2 + 32 * 1024, "{resident:?}");
+
+    // News of all that may still be on its way: it is idle once it has said nothing for a while.
+    let mut seen = proxy.seen();
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if std::mem::replace(&mut seen, proxy.seen()) == proxy.seen() {
+            break;
+        }
+    }
+    let ticks = cpu_ticks(pid);
+    tokio::time::sleep(IDLE).await;
+    let (ticks, requests) = (cpu_ticks(pid) - ticks, proxy.seen() - seen);
+    println!("idle for {IDLE:?}: {ticks}0 ms of processor time, {requests} requests");
+    // A watch ends after some minutes and is opened again.
+    assert!(requests <= 2, "{requests} requests");
+    assert!(ticks <= 50, "{ticks} hundredths of a second");
+}

@@ -1,0 +1,189 @@
+//! Orderly ends, and the ends of workers.
+
+use std::{
+    fs,
+    io::Read,
+    net::TcpListener,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use super::rig::{LIMIT, Maps, Scene, maps};
+use crate::support::{
+    Controller, Fault, eventually,
+    plane::free_ports,
+    process::{self, Guarded},
+};
+
+fn wanted(round: usize) -> Maps {
+    let mut all = maps("kept", 60, &format!("round {round}"));
+    all.extend(maps(&format!("renamed-{round}"), 60, &format!("round {round}")));
+    all
+}
+
+/// The processes that a process has started.
+fn children(pid: u32) -> Vec<u32> {
+    let output = Command::new("ps").args(["-o", "pid=", "--ppid", &pid.to_string()]).output();
+    let text = String::from_utf8(output.expect("there is a ps").stdout).expect("it is text");
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+fn kill(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process number");
+    // It may have ended by itself.
+    let _ = kill_process(pid, Signal::KILL);
+}
+
+#[tokio::test]
+async fn sigterm_in_the_middle_of_a_sync_ends_it_soon_and_the_next_start_finishes() {
+    let Some(mut scene) = Scene::start("term", &wanted(0)).await else { return };
+    for round in 1..4 {
+        // The writes of one round take seconds.
+        scene.proxy.set(Fault::Delay(Duration::from_millis(200)));
+        let mark = scene.plane.audit_mark();
+        let commit = scene.app.repo.commit(&wanted(round));
+        eventually(LIMIT, "the first writes", async || {
+            let writes = scene.app.writes(mark);
+            writes.iter().any(|event| event.resource == "configmaps").then_some(())
+        })
+        .await;
+        let begin = Instant::now();
+        let status = scene.controller.terminate();
+        let took = begin.elapsed();
+        println!("ended after {took:.1?}, {} writes", scene.app.writes(mark).len());
+        let log = scene.controller.log();
+        assert_eq!(status.code(), Some(0), "{}: {log}", process::describe(status));
+        assert!(took < Duration::from_secs(10), "{took:?}: {log}");
+        scene.proxy.set(Fault::None);
+        scene.controller = Controller::start(&scene.plane, scene.controller.options());
+        scene.app.synced(&scene.controller, &commit).await;
+        scene.assert_settled(&wanted(round)).await;
+    }
+}
+
+/// A server that takes connections and says nothing, until it is dropped.
+struct Mute(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+
+impl Mute {
+    fn listen(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+        listener.set_nonblocking(true).expect("it is open");
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut open = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                open.extend(listener.accept().ok());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // What was asked is read first: a reset would be another fault.
+            for (mut connection, _) in open {
+                let _ = connection.set_nonblocking(true);
+                let _ = connection.read(&mut [0; 4096]);
+            }
+        });
+        Self(stop, Some(thread))
+    }
+}
+
+impl Drop for Mute {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.1.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_killed_worker_is_told_and_a_killed_controller_leaves_no_worker() {
+    let Some(mut scene) = Scene::start("worker", &wanted(0)).await else { return };
+    let [port] = free_ports::<1>();
+    let mute = Mute::listen(port);
+    let url = format!("git://127.0.0.1:{port}/shop.git");
+    scene.app.patch(&json!({"spec": {"source": {"repoURL": url}}}));
+    let worker = |controller: &Controller| {
+        let pid = controller.pid();
+        eventually(LIMIT, "a worker", async move || children(pid).first().copied())
+    };
+    kill(worker(&scene.controller).await);
+    scene
+        .app
+        .until(&scene.controller, "the death of the worker to be told", |app| {
+            let told = app["status"]["conditions"].to_string();
+            told.contains("signal 9") && told.contains("ComparisonError")
+        })
+        .await;
+    assert_eq!(scene.app.live(), wanted(0), "nothing is pruned without a word from Git");
+
+    // The controller dies while a worker waits.
+    let left = worker(&scene.controller).await;
+    scene.controller.kill9();
+    eventually(LIMIT, "the worker to follow its controller", async || {
+        (!process::runs(left)).then_some(())
+    })
+    .await;
+
+    // And when it is asked to stop, it takes its workers with it.
+    let mut options = scene.controller.options();
+    options.await_ready = true;
+    scene.controller = Controller::start(&scene.plane, options);
+    let left = worker(&scene.controller).await;
+    let begin = Instant::now();
+    let status = scene.controller.terminate();
+    assert_eq!(status.code(), Some(0), "{}", scene.controller.log());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(!process::runs(left), "worker {left} is left");
+
+    // The server speaks again.
+    scene.controller = Controller::start(&scene.plane, scene.controller.options());
+    let _ = worker(&scene.controller).await;
+    drop(mute);
+    let root = process::scratch_dir("git-daemon");
+    let log = root.join("log");
+    let link = root.join("shop.git");
+    let commit = scene.app.repo.commit(&wanted(1));
+    std::os::unix::fs::symlink(scene.app.repo.dir(), link).expect("the directory is new");
+    let daemon = Guarded::new("git")
+        .args(["daemon", "--reuseaddr", "--export-all", "--listen=127.0.0.1"])
+        .arg(format!("--port={port}"))
+        .arg(format!("--base-path={}", root.display()))
+        .env("HOME", &root)
+        // The repository belongs to whoever runs the tests.
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "safe.directory")
+        .env("GIT_CONFIG_VALUE_0", "*")
+        .spawn(&log)
+        .expect("git has a daemon");
+    scene.app.synced(&scene.controller, &commit).await;
+    scene.assert_settled(&wanted(1)).await;
+    assert_eq!(daemon.status(), None, "{}", fs::read_to_string(log).unwrap_or_default());
+}
+
+#[tokio::test]
+async fn workers_that_are_killed_again_and_again_do_no_lasting_harm() {
+    let Some(scene) = Scene::start("workers", &wanted(0)).await else { return };
+    let (mut commit, mut killed) = (String::new(), 0);
+    for round in 1..6 {
+        commit = scene.app.repo.commit(&wanted(round));
+        let begin = Instant::now();
+        while killed < 4 * round {
+            for worker in children(scene.controller.pid()) {
+                kill(worker);
+                killed += 1;
+            }
+            assert!(begin.elapsed() < LIMIT, "{killed} workers killed");
+            tokio::time::sleep(Duration::from_millis(u64::try_from(round).unwrap() * 3)).await;
+        }
+    }
+    println!("{killed} workers killed");
+    scene.app.synced(&scene.controller, &commit).await;
+    scene.assert_settled(&wanted(5)).await;
+}

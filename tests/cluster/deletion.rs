@@ -1,0 +1,138 @@
+//! An Application goes, with its objects or without them.
+
+use serde_json::{Value, json};
+
+use crate::{
+    common::{LIMIT, Scene, condition, config_map, deployment},
+    support::{AuditMark, eventually},
+};
+
+const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
+const BACKGROUND: &str = "resources-finalizer.argocd.argoproj.io/background";
+const MAP: (&str, &str, &str) = ("v1", "configmaps", "settings");
+const WEB: (&str, &str, &str) = ("apps/v1", "deployments", "web");
+
+/// A scene with a Deployment, a ConfigMap and one that outlives its application.
+async fn open(name: &str, finalizers: &Value) -> Option<Scene> {
+    let scene = Scene::begin(name).await?;
+    let kept = config_map("kept", &[("key", "value")]).replace(
+        "  name: kept\n",
+        "  name: kept\n  annotations: {argocd.argoproj.io/sync-options: Delete=false}\n",
+    );
+    scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 2, ""));
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let commit = scene.repo.write("shop/kept.yaml", &kept).commit("Open the shop");
+    scene.application("shop", |app| app["metadata"]["finalizers"] = finalizers.clone());
+    scene.healthy("shop", &commit).await;
+    Some(scene)
+}
+
+/// Shows that the application and all but what says so are gone.
+async fn all_gone(scene: &Scene) {
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    for object in [MAP, WEB] {
+        scene.live_until(object, "it to be gone", Value::is_null).await;
+    }
+    let pods = async || {
+        let pods = scene.target.kubectl(&["get", "pods", "-o", "name"], None);
+        pods.trim().is_empty().then_some(())
+    };
+    eventually(LIMIT, "the pods to be gone", pods).await;
+    let kept = scene.live("v1", "configmaps", "kept").await;
+    assert!(kept.is_some(), "Delete=false was not obeyed\n{}", scene.tail());
+}
+
+#[tokio::test]
+async fn a_finalizer_takes_the_objects_along() {
+    let Some(scene) = open("cascade", &json!([CASCADE])).await else { return };
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    all_gone(&scene).await;
+}
+
+#[tokio::test]
+async fn a_deletion_in_the_background_takes_the_objects_along_too() {
+    let Some(scene) = open("backgr", &json!([BACKGROUND])).await else { return };
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    all_gone(&scene).await;
+}
+
+#[tokio::test]
+async fn the_status_api_deletes_with_the_objects() {
+    let Some(scene) = open("apidel", &json!([])).await else { return };
+    scene.api("DELETE", "shop", "?cascade=true", None);
+    all_gone(&scene).await;
+}
+
+#[tokio::test]
+async fn without_a_finalizer_the_objects_stay() {
+    let Some(scene) = open("orphan", &json!([])).await else { return };
+    let mark = scene.plane.audit_mark();
+    scene.home.kubectl(&["delete", "application", "shop"], None);
+    stays(&scene, mark).await;
+}
+
+#[tokio::test]
+async fn the_status_api_deletes_without_the_objects() {
+    let Some(scene) = open("apikeep", &json!([CASCADE])).await else { return };
+    let mark = scene.plane.audit_mark();
+    scene.api("DELETE", "shop", "?cascade=false", None);
+    stays(&scene, mark).await;
+}
+
+/// Shows that nothing but the application is gone, and that nobody looks after the rest any more.
+async fn stays(scene: &Scene, mark: AuditMark) {
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    let forgotten = async || {
+        let (code, _) = scene.controller.get("/api/v1/applications/shop")?;
+        (code == 404).then_some(())
+    };
+    eventually(LIMIT, "the controller to know that it is gone", forgotten).await;
+    for (version, plural, name) in [MAP, WEB, ("v1", "configmaps", "kept")] {
+        assert!(scene.live(version, plural, name).await.is_some(), "{name}");
+    }
+    // Another application shows that the controller had time to do what it must not do.
+    let patch = json!({"data": {"colour": "red"}}).to_string();
+    scene.target.kubectl(&["patch", "configmap", "settings", "-p", &patch], None);
+    scene.repo.write("depot/other.yaml", &config_map("other", &[("key", "value")]));
+    let commit = scene.repo.commit("Open a depot");
+    scene.application("depot", |app| app["spec"]["source"]["path"] = json!("depot"));
+    scene.healthy("depot", &commit).await;
+    let writes = scene.writes_since(mark);
+    assert!(writes.iter().all(|event| event.name == "other"), "{writes:#?}");
+}
+
+#[tokio::test]
+async fn an_application_made_anew_takes_its_objects_over() {
+    let Some(scene) = open("again", &json!([])).await else { return };
+    let before = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    scene.home.kubectl(&["delete", "application", "shop"], None);
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    scene.repo.remove("shop/config.yaml");
+    let commit = scene.repo.commit("Remove the settings");
+    scene.application("shop", |_| ());
+    scene.healthy("shop", &commit).await;
+    let after = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
+    assert_eq!(before["metadata"]["generation"], after["metadata"]["generation"]);
+    scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
+async fn an_application_with_another_name_takes_over_what_one_left_behind() {
+    let Some(scene) = open("rename", &json!([])).await else { return };
+    // While the first is there, its objects are its own.
+    scene.application("store", |_| ());
+    let message = scene.condition("store", "SharedResourceWarning").await;
+    assert!(message.contains("shop"), "{message}");
+    let before = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    scene.home.kubectl(&["delete", "application", "shop"], None);
+
+    let commit = scene.repo.head();
+    let app = scene.healthy("store", &commit).await;
+    assert_eq!(condition(&app, "SharedResourceWarning"), None);
+    let after = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
+    let tracking = &after["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"];
+    assert!(tracking.as_str().is_some_and(|id| id.starts_with("store:")), "{tracking}");
+    scene.assert_settled("store").await;
+}

@@ -1,0 +1,139 @@
+//! Projects: what they forbid is named and left alone, and what they permit goes on.
+
+use serde_json::{Value, json};
+
+use crate::{
+    common::{Scene, condition, config_map, resource},
+    support::AuditMark,
+};
+
+const SECRET: &str = "apiVersion: v1
+kind: Secret
+metadata:
+  name: password
+stringData:
+  word: x
+";
+
+const ROLE: &str = "apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: NAME
+rules: []
+";
+
+/// Makes a project that permits this repository and the target namespace, as `adjust` leaves it.
+fn project(scene: &Scene, adjust: impl FnOnce(&mut Value)) {
+    let mut project = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject",
+        "metadata": {"name": "team"},
+        "spec": {
+            "sourceRepos": [scene.repo.url()],
+            "destinations": [{"server": "*", "namespace": scene.target.name()}],
+        },
+    });
+    adjust(&mut project);
+    scene.home.apply(&project.to_string());
+}
+
+/// An application of the project `team`.
+fn application(scene: &Scene) {
+    scene.application("shop", |app| app["spec"]["project"] = json!("team"));
+}
+
+fn write_settings(scene: &Scene) -> String {
+    let settings = config_map("settings", &[("colour", "green")]);
+    scene.repo.write("shop/config.yaml", &settings).commit("Open the shop")
+}
+
+#[tokio::test]
+async fn the_default_project_is_made_and_permits_everything() {
+    let Some(scene) = Scene::begin("default").await else { return };
+    let commit = write_settings(&scene);
+    // An application that names no project is of the default one.
+    scene.application("shop", |app| app["spec"]["project"] = json!(""));
+    scene.healthy("shop", &commit).await;
+    let path =
+        format!("/apis/argoproj.io/v1alpha1/namespaces/{}/appprojects/default", scene.home.name());
+    let made = scene.get(&path).await.expect("it was made");
+    assert_eq!(made["spec"]["sourceRepos"], json!(["*"]));
+    scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
+async fn a_project_that_does_not_exist_is_named_and_made_later_it_is_used() {
+    let Some(scene) = Scene::begin("noproject").await else { return };
+    let commit = write_settings(&scene);
+    application(&scene);
+    let message = scene.condition("shop", "InvalidSpecError").await;
+    println!("a missing project as people see it: {message}");
+    assert!(message.contains("project team does not exist"), "{message}");
+    scene.event("shop", "ConditionRaised", &["InvalidSpecError", "team"]).await;
+    let app = scene.app("shop").await;
+    assert_eq!(app["status"]["sync"]["status"], "Unknown");
+    assert_eq!(scene.writes_since(AuditMark::default()), []);
+
+    project(&scene, |_| ());
+    let app = scene.healthy("shop", &commit).await;
+    assert_eq!(condition(&app, "InvalidSpecError"), None);
+    scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
+async fn a_repository_or_destination_outside_the_project_stops_the_application() {
+    let Some(scene) = Scene::begin("outside").await else { return };
+    let commit = write_settings(&scene);
+    project(&scene, |project| {
+        project["spec"]["sourceRepos"] = json!(["https://git.example/team/*"]);
+        project["spec"]["destinations"] = json!([{"server": "*", "namespace": "elsewhere-*"}]);
+    });
+    application(&scene);
+    let message = scene.condition("shop", "InvalidSpecError").await;
+    println!("a forbidden repository and destination as people see them: {message}");
+    for text in [&scene.repo.url(), "sourceRepos", scene.target.name(), "destinations"] {
+        assert!(message.contains(text), "{message}");
+    }
+    assert_eq!(scene.writes_since(AuditMark::default()), []);
+    project(&scene, |_| ());
+    scene.healthy("shop", &commit).await;
+    scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
+async fn forbidden_objects_are_named_and_the_others_are_synced() {
+    let Some(scene) = Scene::begin("forbid").await else { return };
+    let other = scene.plane.namespace("forbidden").await;
+    let role = format!("{}-reader", scene.target.name());
+    let elsewhere = config_map("elsewhere", &[("key", "value")])
+        .replace("  name: elsewhere\n", &format!("  name: elsewhere\n  namespace: {other}\n"));
+    scene.repo.write("shop/secret.yaml", SECRET);
+    scene.repo.write("shop/role.yaml", &ROLE.replace("NAME", &role));
+    scene.repo.write("shop/elsewhere.yaml", &elsewhere);
+    write_settings(&scene);
+    project(&scene, |project| {
+        project["spec"]["namespaceResourceBlacklist"] = json!([{"group": "", "kind": "Secret"}]);
+    });
+    application(&scene);
+    let settings = ("v1", "configmaps", "settings");
+    scene.live_until(settings, "the rest to be synced", |live| !live.is_null()).await;
+    // One condition names all three.
+    let message = scene.condition("shop", "SyncError").await;
+    println!("forbidden objects as people see them: {message}");
+    for text in ["/password", &role, other.name(), "/elsewhere", "project team"] {
+        assert!(message.contains(text), "{text}: {message}");
+    }
+    scene.event("shop", "ConditionRaised", &["SyncError", "project team"]).await;
+    scene.refresh("shop", "hard").await;
+    let app = scene.app("shop").await;
+    assert_eq!(resource(&app, "ConfigMap", "settings")["status"], "Synced");
+    assert!(scene.live("v1", "secrets", "password").await.is_none());
+    assert!(scene.get(&format!("/api/v1/namespaces/{other}/configmaps/elsewhere")).await.is_none());
+    let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{role}");
+    assert!(scene.get(&path).await.is_none());
+
+    scene.repo.remove("shop/secret.yaml").remove("shop/role.yaml").remove("shop/elsewhere.yaml");
+    let commit = scene.repo.commit("Take them out");
+    let app = scene.healthy("shop", &commit).await;
+    assert_eq!(condition(&app, "SyncError"), None);
+    scene.assert_settled("shop").await;
+}
