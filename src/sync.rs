@@ -7,6 +7,7 @@ mod act;
 mod claims;
 mod clock;
 mod context;
+mod count;
 mod delete;
 mod entry;
 mod fleet;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     claims::Claims,
     context::{Context, application_kind},
+    count,
     fleet::Fleet,
     handle::Handle,
     readiness::{self, Need, Readiness},
@@ -24,18 +25,14 @@ use super::{
 };
 use crate::{
     api::{self, AppProject},
-    cluster::{self, Cluster, ResourceEvent, ResourceQuery, Signal, Store, watch_resources},
+    cluster::{self, Cluster, ResourceEvent, ResourceQuery, Store, watch_resources},
     config::Settings,
     health::Child,
     object::{GroupVersionKind, meta, tracking},
     render::RenderCache,
-    report::{
-        board::Board,
-        events::EventSink,
-        metrics::{GitRequest, KubernetesRequest, Metrics},
-    },
+    report::{board::Board, events::EventSink, metrics::Metrics},
     server::{self, Access},
-    source::{self, MirrorOptions, Mirrors, Polled},
+    source::{self, MirrorOptions, Mirrors},
     worker::Launcher,
 };
 
@@ -82,7 +79,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let stop = tasks.stop.clone();
     tasks.spawn("live store", async move { store.run(stop).await });
     let contact = readiness::ask_for_contact(Arc::clone(&ctx), Arc::clone(&readiness));
-    tasks.spawn("contact", contact);
+    tasks.follow("contact", contact);
     let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
     tasks.follow("resources", inputs.follow(secret));
     tasks.stop.cancelled().await;
@@ -93,7 +90,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
 async fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> anyhow::Result<Cluster> {
     let observer: cluster::Observer = {
         let metrics = Arc::clone(metrics);
-        Arc::new(move |server, signal| count(&metrics, server, signal))
+        Arc::new(move |server, signal| count::signal(&metrics, server, signal))
     };
     let options = cluster::Options { observer: Some(observer), ..cluster::Options::default() };
     let cluster = Cluster::connect(settings.kubeconfig.as_deref(), &options)
@@ -129,30 +126,6 @@ async fn make_home(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Counts what the connection to the cluster tells.
-fn count(metrics: &Metrics, server: &str, signal: Signal<'_>) {
-    match signal {
-        Signal::Answered(answered) => metrics.kubernetes_request(KubernetesRequest {
-            server,
-            verb: answered.verb,
-            resource: &answered.resource,
-            code: answered.code,
-            dry_run: answered.dry_run,
-        }),
-        Signal::Event(kind) => metrics.cluster_event(server, kind),
-    }
-}
-
-/// Counts a poll: its fetch, if there was one, and the rest, which asked for the refs.
-fn count_poll(metrics: &Metrics, polled: Polled<'_>) {
-    let Polled { repository, took, fetching, ok } = polled;
-    let asking = took.saturating_sub(fetching);
-    metrics.git_request(repository, GitRequest::LsRemote, asking, ok);
-    if !fetching.is_zero() {
-        metrics.git_request(repository, GitRequest::Fetch, fetching, true);
-    }
-}
-
 /// Builds what all passes share. The fleet and the context know each other only by the calls that
 /// wake an application.
 fn assemble(
@@ -171,7 +144,7 @@ fn assemble(
     };
     let polls = {
         let metrics = Arc::clone(&metrics);
-        source::Observer::new(move |polled| count_poll(&metrics, polled))
+        source::Observer::new(move |polled| count::poll(&metrics, polled))
     };
     let options =
         MirrorOptions { observer: Some(polls), ..MirrorOptions::new(Launcher::current()) };
@@ -217,7 +190,7 @@ impl Inputs {
         self.tasks.follow("projects", follow_projects(ctx, fleet, told.clone()));
         let (ctx, fleet) = shared();
         self.tasks.follow("secrets", secrets::follow(ctx, fleet, webhook, told));
-        let both = || [Need::Projects, Need::Secrets].iter().all(|p| self.readiness.is_good(*p));
+        let both = || [Need::Projects, Need::Secrets].iter().all(|n| self.readiness.is_good(*n));
         while !both() {
             if ready.changed().await.is_err() {
                 return;
@@ -236,9 +209,7 @@ impl Inputs {
                     self.readiness.good(Need::Applications);
                 }
                 // Before the first list contact alone says nothing about applications.
-                ResourceEvent::Alive if read => {
-                    self.readiness.good(Need::Applications);
-                }
+                ResourceEvent::Alive if read => self.readiness.good(Need::Applications),
                 ResourceEvent::Alive => {}
                 ResourceEvent::NotServed => {
                     self.readiness.bad(Need::Applications, not_installed("applications"));

@@ -1,14 +1,14 @@
 //! Polls: how many there are, and how they end.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use futures::future::join_all;
 use steadfast::{
     object::Turn,
-    source::{Freshness, SourceError},
+    source::{Freshness, Observer, SourceError},
 };
 
 use crate::{
@@ -32,6 +32,27 @@ async fn fifty_callers_cost_one_poll() {
     }
     let counts = http.counts();
     assert_eq!((counts.handshakes, counts.listings, counts.fetches), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn polls_are_told_with_the_part_that_fetched() {
+    let repo = Repo::new(&[("a", "one")]);
+    let http = GitHttpServer::http(repo.root());
+    let told: Arc<Mutex<Vec<(bool, bool)>>> = Arc::default();
+    let teller = Arc::clone(&told);
+    let mirrors = Fixture::with(|options| {
+        options.observer = Some(Observer::new(move |polled| {
+            assert!(polled.repository.ends_with("repo.git"), "{}", polled.repository);
+            assert!(polled.took >= polled.fetching);
+            teller.lock().unwrap().push((polled.ok, !polled.fetching.is_zero()));
+        }));
+    });
+    let access = public(http.url("repo.git"));
+    mirrors.commit(&access, "main").await;
+    mirrors.commit(&access, "main").await;
+    http.behave(Behaviour::Status(500));
+    mirrors.resolve(&access, "main").await.expect_err("the server is broken");
+    assert_eq!(*told.lock().unwrap(), [(true, true), (true, false), (false, false)]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     cluster::{
-        KindTable,
+        KindTable, Observer, Signal,
         fake::{Server, status, until},
     },
     object::tracking,
@@ -25,10 +25,14 @@ struct Bed {
 impl Bed {
     /// A store that follows `ConfigMap` objects for the application `shop`.
     fn start(server: &Server) -> Self {
+        Self::observed(server, None)
+    }
+
+    fn observed(server: &Server, observer: Option<Observer>) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
         let teller = Arc::clone(&told);
         let store = Store::new(
-            server.cluster(),
+            server.observed_cluster(observer),
             |_| None,
             move |app: &str| teller.lock().unwrap().push(app.to_owned()),
         );
@@ -94,6 +98,41 @@ async fn an_object_deleted_while_history_expired_is_found_missing() {
     until("a is gone", || matches!(bed.get("a"), Presence::Absent)).await;
     assert_eq!(bed.state(), WatchState::Complete);
     assert!(bed.told.lock().unwrap().contains(&"shop".to_owned()));
+    bed.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_and_changes_are_told_and_the_store_knows_its_size() {
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let teller = Arc::clone(&told);
+    let observer: Observer = Arc::new(move |server, signal| {
+        let what = match signal {
+            Signal::Answered(sent) => format!("{} {} {}", sent.verb, sent.resource, sent.code),
+            Signal::Event(kind) => format!("event {kind}"),
+        };
+        teller.lock().unwrap().push(format!("{server} {what}"));
+    });
+    let server = Server::default();
+    let events = server.watch(PATH);
+    events.send("ADDED", &map("a", "1"));
+    let mut untracked = map("b", "2");
+    untracked["metadata"]["annotations"] = json!({});
+    events.send("ADDED", &untracked);
+    events.listed("3");
+    let bed = Bed::observed(&server, Some(observer));
+    bed.until_state(&WatchState::Complete).await;
+    let survey = bed.store.survey();
+    assert_eq!((survey.objects, survey.watches, survey.sound), (2, 1, true));
+    events.send("MODIFIED", &map("a", "4"));
+    events.send("DELETED", &map("a", "5"));
+    until("the deletion is seen", || bed.store.survey().objects == 1).await;
+    let changes = ["http://fake event ConfigMap"; 2];
+    let expected = [["http://fake watch configmaps 200"].as_slice(), &changes].concat();
+    assert_eq!(*told.lock().unwrap(), expected, "what the first list holds is no change");
+    assert!(bed.store.survey().quiet < Duration::from_secs(1));
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    let quiet = bed.store.survey().quiet;
+    assert!(quiet >= Duration::from_secs(40), "{quiet:?} although nothing was said");
     bed.end().await;
 }
 
