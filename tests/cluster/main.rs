@@ -26,6 +26,7 @@ mod install;
 mod malformed;
 mod operations;
 mod ownership;
+mod probes;
 mod projects;
 mod prune;
 mod repositories;
