@@ -101,6 +101,12 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Which settings [`Cluster::connect`] uses, for people: the context of a kubeconfig, or the
+    /// pod's service account.
+    pub fn origin(kubeconfig: Option<&Path>) -> String {
+        transport::origin(kubeconfig)
+    }
+
     /// A cluster behind a ready client; nothing is asked of it yet.
     fn with_client(client: kube::Client, teller: signal::Teller, options: &Options) -> Self {
         Self {

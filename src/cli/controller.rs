@@ -1,5 +1,7 @@
 //! `steadfast controller`: sets up the log and the signals, then runs the loop.
 
+use std::path::Path;
+
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +13,7 @@ use super::{
     output::Ui,
 };
 use crate::{
-    cluster::ClusterError,
+    cluster::{Cluster, ClusterError},
     config::{ControllerArgs, LogFormat, Settings, Surroundings},
 };
 
@@ -46,23 +48,35 @@ pub(super) fn run(args: ControllerArgs, ui: &Ui) -> Result<Answer, CommandError>
 
 /// The loop; ends soon after `stop` is cancelled.
 async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), CommandError> {
-    crate::sync::run(settings, stop)
-        .await
-        .map_err(|error| CommandError::new(kind_of(&error), error))
+    let kubeconfig = settings.kubeconfig.clone();
+    crate::sync::run(settings, stop).await.map_err(|error| explained(error, kubeconfig.as_deref()))
 }
 
-/// Who has to do something about what ended the controller: found out by the errors that say it.
-fn kind_of(error: &anyhow::Error) -> Kind {
+/// What ended the controller, with who has to do something about it: found out by the errors that
+/// say it.
+fn explained(error: anyhow::Error, kubeconfig: Option<&Path>) -> CommandError {
     for cause in error.chain() {
         if let Some(cause) = cause.downcast_ref::<ClusterError>() {
-            return cause.turn().into();
+            let turn = cause.turn();
+            // These two say already what was used and what to do.
+            if let ClusterError::NoConfig(_) | ClusterError::Kubeconfig { .. } = cause {
+                return CommandError::new(turn.into(), error);
+            }
+            let origin = Cluster::origin(kubeconfig);
+            let check = match kubeconfig {
+                Some(path) => format!("kubectl --kubeconfig {} version", path.display()),
+                None => "kubectl version".to_owned(),
+            };
+            return CommandError::new(turn.into(), error)
+                .hint(format!("the connection was tried with {origin}"))
+                .hint(format!("see whether \"{check}\" gets an answer"));
         }
         // An address that is taken, a directory that can't be written.
         if cause.is::<std::io::Error>() {
-            return Kind::Config;
+            return CommandError::new(Kind::Config, error);
         }
     }
-    Kind::Internal
+    CommandError::internal(error)
 }
 
 /// The log goes to standard error, so that standard output stays free for what verbs print.

@@ -58,6 +58,20 @@ pub(super) async fn config(
     Ok(config)
 }
 
+/// Where the settings come from, for people: the context and its file, or the service account.
+pub(super) fn origin(kubeconfig: Option<&Path>) -> String {
+    let (read, place) = match kubeconfig {
+        Some(path) => (Kubeconfig::read_from(path), path.display().to_string()),
+        None => (Kubeconfig::read(), "the default kubeconfig ($KUBECONFIG, ~/.kube/config)".into()),
+    };
+    match (read.map(|read| read.current_context), kubeconfig) {
+        (Ok(Some(context)), _) => format!("the context {context} of {place}"),
+        (Ok(None), _) => format!("{place}, which names no current context"),
+        (Err(_), Some(_)) => place,
+        (Err(_), None) => "the service account of the pod: no kubeconfig was found".to_owned(),
+    }
+}
+
 async fn from_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, ClusterError> {
     let wrap = |cause| ClusterError::Kubeconfig { path: path.into(), cause: Box::new(cause) };
     let kubeconfig = Kubeconfig::read_from(path).map_err(wrap)?;

@@ -227,6 +227,29 @@ fn a_controller_without_a_cluster_says_so_and_ends_with_2() {
 }
 
 #[test]
+fn a_controller_that_does_not_reach_its_cluster_names_the_context_that_it_used() {
+    let text = "\
+current-context: staging
+contexts: [{name: staging, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: u, user: {token: t}}]
+";
+    let home = directory(&[("config", text)]);
+    let (file, home) = (home.path().join("config"), home.path().display().to_string());
+    let file = file.display().to_string();
+    let controller = ["controller", "--listen", "127.0.0.1:0", "--log-format", "text"];
+    let run = run(&[&controller[..], &["--data-dir", &home, "--kubeconfig", &file]].concat());
+    let lines: Vec<&str> = run.err.lines().skip(1).collect();
+    assert_eq!((run.code, lines[0]), (3, "error: cannot reach the cluster"), "{}", run.err);
+    let hints = [
+        format!("hint: the connection was tried with the context staging of {file}"),
+        format!("hint: see whether \"kubectl --kubeconfig {file} version\" gets an answer"),
+    ];
+    assert_eq!(lines[lines.len() - 2..], hints, "{}", run.err);
+    assert!(!run.err.contains('\u{1b}'), "colours in a file: {:?}", run.err);
+}
+
+#[test]
 fn the_version_is_printed() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(run(&["version"]).out, format!("steadfast {version}\n"));
