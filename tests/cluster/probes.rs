@@ -53,7 +53,7 @@ async fn everything_that_the_reference_lists_is_fed_by_a_day_of_work() {
     assert!(value("argocd_app_k8s_request_total{dry_run=\"false\"", applied) >= 1.0, "{page}");
     assert!(value("argocd_cluster_events_total", "kind=\"Deployment\"") >= 1.0, "{page}");
     assert!(value("argocd_git_request_total", "request_type=\"fetch\"") >= 1.0, "{page}");
-    assert_eq!(value("argocd_cluster_connection_status", "k8s_version=\"v1."), 1.0, "{page}");
+    assert!(value("argocd_cluster_connection_status", "k8s_version=\"v1.") > 0.0, "{page}");
     assert!(value("argocd_cluster_api_resource_objects", "") >= 2.0, "{page}");
     assert!(value("argocd_cluster_api_resources", "") >= 30.0, "{page}");
     assert!(value("steadfast_cluster_watches", "") >= 2.0, "{page}");
