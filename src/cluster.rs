@@ -122,7 +122,7 @@ impl Cluster {
         }
     }
 
-    /// The client, for typed calls (leases, token reviews). Its calls are told but not limited:
+    /// The client, for typed calls (events, token reviews). Its calls are told but not limited:
     /// give each a deadline.
     pub fn client(&self) -> kube::Client {
         self.inner.client.clone()

@@ -71,7 +71,7 @@ pub struct ControllerArgs {
           value_parser = duration::parse)]
     pub poll_interval: Duration,
 
-    /// Directory of the Git mirrors and of rendered manifests
+    /// Directory of the Git mirrors
     ///
     /// A cache: it may be lost at any time. Default: $XDG_CACHE_HOME/steadfast, or
     /// ~/.cache/steadfast, or steadfast in the temporary directory.
@@ -125,7 +125,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Time between two polls of a repository, before jitter.
     pub poll_interval: Duration,
-    /// Directory of everything that may be lost: mirrors, rendered manifests.
+    /// Directory of the Git mirrors, all of which may be lost.
     pub data_dir: PathBuf,
     /// Loopback callers of the status API need no token; `listen` is a loopback address then.
     pub insecure_local: bool,

@@ -75,7 +75,7 @@ async fn the_rights_are_the_ones_that_were_asked_for() {
         ("escalate", "clusterroles.rbac.authorization.k8s.io", other.name(), false),
         ("patch", "applications.argoproj.io", home.name(), true),
         ("create", "events", home.name(), true),
-        ("update", "leases.coordination.k8s.io", home.name(), true),
+        ("update", "leases.coordination.k8s.io", home.name(), false),
         ("create", "tokenreviews.authentication.k8s.io", home.name(), true),
         ("patch", "deployments.apps", home.name(), false),
         ("impersonate", "users", other.name(), false),

@@ -57,8 +57,6 @@ fn own_role(namespace: &str, is_target: bool) -> Value {
         // Credentials of repositories, settings, known hosts.
         rule(&[""], &["secrets", "configmaps"], &READ),
         rule(&["", "events.k8s.io"], &["events"], &["create", "patch"]),
-        // At most one replica acts.
-        rule(&["coordination.k8s.io"], &["leases"], &["get", "create", "update", "patch"]),
     ];
     if is_target {
         rules.push(rule(&["*"], &["*"], &WRITE));

@@ -6,7 +6,7 @@ use super::{NAME, PORT, labels, metadata};
 
 /// The user of the image. Not root, and not a user of anything else.
 const USER: u32 = 65532;
-/// Where the mirrors and rendered manifests are. A cache: it may be lost at any time.
+/// Where the mirrors are. A cache: it may be lost at any time.
 const DATA_DIR: &str = "/var/lib/steadfast";
 
 pub(super) fn deployment(namespace: &str, image: &str) -> Value {
