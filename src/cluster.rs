@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 mod backoff;
 mod call;
+mod contact;
 pub mod discovery;
 mod error;
 mod pace;
@@ -145,6 +146,10 @@ impl Cluster {
 
     fn streams_lists(&self) -> bool {
         self.inner.streams_lists.load(Ordering::Relaxed)
+    }
+
+    fn contact(&self) -> &contact::Contact {
+        self.inner.teller.contact()
     }
 
     fn lists_do_not_stream(&self) {

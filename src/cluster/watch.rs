@@ -172,6 +172,9 @@ impl Watch {
 
     fn fail(&mut self, error: ClusterError) {
         tracing::debug!(path = self.path, error = error.chain(), "watch interrupted");
+        if error.status().is_none() {
+            self.cluster.contact().missed();
+        }
         let status = error.status().filter(|status| !is_starting(status));
         let asked = status.and_then(|status| status.details.as_ref());
         let asked = asked.map_or(0, |details| details.retry_after_seconds);
@@ -341,7 +344,10 @@ impl Watch {
             });
         };
         match event {
-            Some(Ok(event)) => self.take(event),
+            Some(Ok(event)) => {
+                self.cluster.contact().heard();
+                self.take(event)
+            }
             Some(Err(error)) => {
                 let version = version.clone();
                 self.state = State::Listed { version };
