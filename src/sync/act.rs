@@ -409,19 +409,8 @@ async fn create_namespace(pass: &Pass<'_>, work: &Work) -> Result<(), Refusal> {
         body["metadata"]["labels"] = json!(managed.labels);
         body["metadata"]["annotations"] = json!(managed.annotations);
     }
-    let step = Step {
-        id,
-        gvk: GroupVersionKind::parse("v1", "Namespace"),
-        action: Action::Create,
-        body: Some(Arc::new(body)),
-        uid: String::new(),
-        tier: 0,
-        needs: Vec::new(),
-        yields: Vec::new(),
-        force: false,
-        validate: true,
-        propagation: "Foreground",
-    };
+    let gvk = GroupVersionKind::parse("v1", "Namespace");
+    let step = Step::new(id, gvk, Action::Create, Some(Arc::new(body)));
     let outcome = execute(pass, &Plan { steps: vec![step] }).await;
     match outcome.results.into_iter().next() {
         Some(StepResult::Refused(refusal)) => Err(refusal),

@@ -294,19 +294,8 @@ async fn ask(ctx: &Context, seen: &mut Seen, live: &LiveObject, memory: &mut Mem
 
 /// The apply whose outcome is asked for.
 pub(crate) fn probe(target: &Target) -> Step {
-    Step {
-        id: target.id.clone(),
-        gvk: target.gvk.clone(),
-        action: Action::Apply,
-        body: Some(Arc::clone(&target.value)),
-        uid: String::new(),
-        tier: 0,
-        needs: Vec::new(),
-        yields: Vec::new(),
-        force: false,
-        validate: true,
-        propagation: "Foreground",
-    }
+    let body = Some(Arc::clone(&target.value));
+    Step::new(target.id.clone(), target.gvk.clone(), Action::Apply, body)
 }
 
 /// True when the predicted object is the live one, ownership included.
