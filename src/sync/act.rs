@@ -46,7 +46,8 @@ pub(crate) async fn begin_automated(pass: &mut Pass<'_>, work: &mut Work) {
     let operation = operation::automated(&pass.app, &work.resolved);
     let mut state = operation::start(operation, pass.now);
     // A try that follows a failed one of the same revision is counted, so that pauses grow.
-    if let Some(last) = operation::last_attempt(&pass.app, &work.resolved)
+    let last = operation::last(&pass.app);
+    if let Some(last) = last.and_then(|state| operation::attempt(state, &work.resolved))
         && last.phase.is_failure()
     {
         state.retry_count = last.retry_count + 1;
@@ -80,7 +81,7 @@ pub(crate) async fn operate(pass: &mut Pass<'_>, work: &mut Work) {
         if decision.plan.steps.is_empty() {
             return settle(pass, work, &sync, decision);
         }
-        if announces_kinds(&decision.plan) && !pass.publish(Some(work), false).await {
+        if brings_new_kinds(pass, &decision.plan) && !pass.publish(Some(work), false).await {
             return;
         }
         let outcome = execute(pass, &decision.plan).await;
@@ -158,10 +159,16 @@ pub(crate) fn subjects(work: &Work) -> Vec<Subject> {
     work.view.seen.iter().map(|seen| seen.subject.clone()).collect()
 }
 
-/// True when something is created: the kinds have to stand in the status first, so that a process
-/// that is killed in between finds all it has made.
-fn announces_kinds(plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| step.action == Action::Create)
+/// True when an object of a kind is written that the status does not name yet: it has to stand
+/// there first, so that a process that is killed in between finds all that it has made.
+fn brings_new_kinds(pass: &Pass<'_>, plan: &Plan) -> bool {
+    let resources = pass.app.status.as_ref().map(|status| status.resources.as_slice());
+    let named = |kind: &GroupKind| {
+        let mut named = resources.unwrap_or_default().iter();
+        named.any(|entry| entry.group == kind.group && entry.kind == kind.kind)
+    };
+    let written = plan.steps.iter().filter(|step| step.action != Action::Prune);
+    written.map(|step| step.id.group_kind()).any(|kind| !named(&kind))
 }
 
 /// Executes a plan against the cluster.

@@ -1,7 +1,7 @@
 //! All applications: one entry and one task for each, born and ended by the watch on the resource.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -86,9 +86,7 @@ impl Fleet {
         let Some(entry) = self.lock().remove(name) else { return };
         entry.gone.cancel();
         ctx.board.remove(name);
-        ctx.store.forget(name);
-        ctx.sources.read_by_nobody(name);
-        ctx.claims.set(name, BTreeSet::new());
+        ctx.forget(name);
     }
 
     /// The task of one application: one pass at a time, whenever somebody asks for one.

@@ -98,17 +98,23 @@ pub(crate) fn automated(app: &Application, resolved: &Resolved) -> Operation {
     }
 }
 
-/// True when the last operation brought this very revision and source into the cluster as a whole.
-pub(crate) fn succeeded_before(app: &Application, resolved: &Resolved) -> bool {
-    last_attempt(app, resolved).is_some_and(|state| state.phase == OperationPhase::Succeeded)
+/// The operation that stands in the status.
+pub(crate) fn last(app: &Application) -> Option<&OperationState> {
+    app.status.as_ref()?.operation_state.as_ref()
 }
 
-/// The last operation, if it was a full sync of this very revision and source.
-pub(crate) fn last_attempt<'a>(
-    app: &'a Application,
+/// True when the last operation brought this very revision and source into the cluster as a whole.
+pub(crate) fn succeeded_before(app: &Application, resolved: &Resolved) -> bool {
+    last(app)
+        .and_then(|state| attempt(state, resolved))
+        .is_some_and(|state| state.phase == OperationPhase::Succeeded)
+}
+
+/// The operation, if it has ended and was a full sync of this very revision and source.
+pub(crate) fn attempt<'a>(
+    state: &'a OperationState,
     resolved: &Resolved,
 ) -> Option<&'a OperationState> {
-    let state = app.status.as_ref()?.operation_state.as_ref()?;
     let sync = state.operation.sync.as_ref()?;
     let result = state.sync_result.as_ref()?;
     let same_source = if resolved.many() {
@@ -193,6 +199,19 @@ fn result_of(step: &crate::plan::Step, came: &StepResult) -> ResourceResult {
         sync_phase: Some(SyncPhase::Sync),
         images: Vec::new(),
     }
+}
+
+/// What a running operation is about: once it has begun, the commits that it began with, so that a
+/// push in between does not mix two of them.
+pub(crate) fn in_focus(state: &OperationState) -> Option<SyncOperation> {
+    let mut sync = state.operation.sync.clone()?;
+    if let Some(result) = &state.sync_result
+        && pinned(&sync).is_empty()
+    {
+        sync.revision.clone_from(&result.revision);
+        sync.revisions.clone_from(&result.revisions);
+    }
+    Some(sync)
 }
 
 /// The commits that a sync is pinned to, one for each source; empty when it is not pinned.
