@@ -119,8 +119,9 @@ impl Fleet {
                     () = entry.gone.cancelled() => return,
                 }
             }
-            let Ok(_slot) = self.slots.acquire().await else { return };
+            // The memory first: the status API may hold it for a moment, and a slot is for work.
             let mut memory = entry.memory.lock().await;
+            let Ok(_slot) = self.slots.acquire().await else { return };
             let end = tokio::select! {
                 end = pass::pass(&ctx, &entry, &mut memory) => end,
                 () = patience(&entry) => return,
