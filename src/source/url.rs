@@ -3,6 +3,8 @@
 //! Argo CD compares repository URLs in lower case as a whole, and so do we: what people write in
 //! Secrets, Applications and webhooks must meet, and hosting services ignore the case of paths.
 
+use std::net::IpAddr;
+
 /// A repository's URL in the form in which two spellings of it are equal, as Argo CD makes it: lower
 /// case, without `.git` and slashes at the end; `git@host:path` and `ssh://git@host/path` are one.
 pub fn normalized(url: &str) -> String {
@@ -44,6 +46,41 @@ pub fn covers(prefix: &str, url: &str) -> bool {
 /// The name of the server, without user and port, in lower case; `None` for local repositories.
 pub fn host(url: &str) -> Option<String> {
     host_and_path(url).map(|(host, _)| host).filter(|host| !host.is_empty())
+}
+
+/// True for what is spoken over http, with or without TLS.
+pub fn is_http(url: &str) -> bool {
+    let lower = url.trim().to_lowercase();
+    lower.starts_with("https://") || lower.starts_with("http://")
+}
+
+/// True when `no_proxy` (hosts, domains, addresses and networks, separated by commas) excepts a
+/// host, as the HTTP client reads it: a domain covers what is below it, `*` is everything.
+pub fn is_excepted(host: &str, no_proxy: &str) -> bool {
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    no_proxy.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+        if let Some(address) = address {
+            let (network, bits) = entry.split_once('/').unwrap_or((entry, ""));
+            return entry == "*" || is_within(address, network, bits);
+        }
+        let domain = entry.trim_start_matches('.').to_lowercase();
+        let below = host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));
+        entry == "*" || host == domain || below
+    })
+}
+
+/// True when an address agrees with a network in its first `bits`; no bits are all of them.
+fn is_within(address: IpAddr, network: &str, bits: &str) -> bool {
+    let numbers = match (address, network.parse()) {
+        (IpAddr::V4(a), Ok(IpAddr::V4(b))) => (u32::from(a).into(), u32::from(b).into(), 32_u32),
+        (IpAddr::V6(a), Ok(IpAddr::V6(b))) => (u128::from(a), u128::from(b), 128),
+        _ => return false,
+    };
+    let (a, b, width) = numbers;
+    let bits = if bits.is_empty() { Some(width) } else { bits.parse().ok() };
+    let Some(left) = bits.and_then(|bits| width.checked_sub(bits)) else { return false };
+    let cut = |number: u128| number.checked_shr(left).unwrap_or_default();
+    cut(a) == cut(b)
 }
 
 /// The URL as people may see it: a password in it is left out.
@@ -146,6 +183,29 @@ mod tests {
         ];
         for (prefix, url, expected) in table {
             assert_eq!(covers(prefix, url), expected, "{prefix} {url}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_excepted_from_the_proxy_as_the_http_client_reads_it() {
+        let table = [
+            ("git.example.com", "git.example.com", true),
+            ("git.example.com", "localhost, .Example.com", true),
+            ("git.example.com", "example.com", true),
+            ("git.example.com", "*", true),
+            ("notexample.com", "example.com", false),
+            ("git.example.com", "", false),
+            ("git.example.com", "10.0.0.0/8", false),
+            ("10.1.2.3", "10.0.0.0/8", true),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("10.1.2.3", "10.1.2.0/32,11.0.0.0/8", false),
+            ("10.1.2.3", "10.1.2.3/33", false),
+            ("10.1.2.3", "0.0.0.0/0", true),
+            ("[fd00::1]", "fd00::/16", true),
+            ("[fd00::1]", "fe00::/16", false),
+        ];
+        for (host, no_proxy, expected) in table {
+            assert_eq!(is_excepted(host, no_proxy), expected, "{host} {no_proxy:?}");
         }
     }
 
