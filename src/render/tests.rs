@@ -73,6 +73,29 @@ fn a_directory_gives_its_manifests_in_the_order_of_the_files() {
 }
 
 #[test]
+fn without_the_filter_of_extensions_any_name_is_that_of_a_manifest() {
+    let (a, b, c, d) = (config_map("a"), config_map("b"), config_map("c"), config_map("d"));
+    let files = [
+        ("apps/a", a.as_str()),
+        ("apps/b.yaml.tmpl", &b),
+        ("apps/c.yaml", &c),
+        ("apps/d.txt", &d),
+        ("apps/readme.md", "How to open a shop\n"),
+    ];
+    let (_root, tree) = tree(&files);
+    let filtered = directory(&tree, &source("apps"), &Limits::default());
+    assert_eq!(names(&filtered), ["c"]);
+    let any = DirectorySource {
+        any_name: true,
+        exclude: Some("*.txt".to_owned()),
+        ..source("apps")
+    };
+    let rendered = directory(&tree, &any, &Limits::default());
+    assert_eq!(names(&rendered), ["a", "b", "c"]);
+    assert!(rendered.is_complete(), "{:?}", rendered.findings);
+}
+
+#[test]
 fn include_and_exclude_choose_files_by_their_path_below_the_source() {
     let a = config_map("a");
     let files = [

@@ -21,6 +21,7 @@ pub(super) struct Walk<'a> {
     /// The source's path, as people know it.
     pub(super) shown: &'a str,
     pub(super) recurse: bool,
+    pub(super) any_name: bool,
     pub(super) include: Option<Glob>,
     pub(super) exclude: Option<Glob>,
     pub(super) limits: &'a Limits,
@@ -224,7 +225,7 @@ impl Search<'_, '_> {
 
     /// True for the files that the source's settings ask for.
     fn wanted(&self, below: &str) -> bool {
-        extension(below).is_some()
+        (self.walk.any_name || extension(below).is_some())
             && !self.walk.exclude.as_ref().is_some_and(|glob| glob.matches(below))
             && self.walk.include.as_ref().is_none_or(|glob| glob.matches(below))
     }

@@ -17,7 +17,7 @@ use crate::{
     plan::{self, Desired, Destination},
     render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
     report::status::Condition,
-    source::Snapshot,
+    source::{self, Snapshot},
 };
 
 /// Findings that a condition spells out; the rest is counted.
@@ -112,12 +112,8 @@ pub(crate) async fn resolve_spec(
     app: &Application,
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
     let project = app.spec.project();
-    let wanted: Vec<(Place, String)> = app
-        .spec
-        .sources()
-        .iter()
-        .map(|source| (place(project, source), source.target_revision().to_owned()))
-        .collect();
+    let wanted: Vec<(Place, source::Target)> =
+        app.spec.sources().iter().map(|source| (place(project, source), target(source))).collect();
     ctx.sources.read_by(&ctx.instance(app), &wanted);
     resolve(ctx, project, app.spec.sources(), &[]).await
 }
@@ -140,25 +136,33 @@ fn place(project: &str, source: &ApplicationSource) -> Place {
     Place { project: project.to_owned(), url: source.repo_url.clone() }
 }
 
+/// What a source follows.
+fn target(source: &ApplicationSource) -> source::Target {
+    let revision = source.target_revision().to_owned();
+    source::Target { revision, tag_prefix: source.tag_prefix.clone() }
+}
+
 async fn resolve(
     ctx: &Context,
     project: &str,
     sources: &[ApplicationSource],
     pinned: &[String],
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
-    let wanted: Vec<(Place, String)> = sources
+    let wanted: Vec<(Place, source::Target)> = sources
         .iter()
         .enumerate()
         .map(|(index, source)| {
-            let revision = pinned.get(index).filter(|pin| !pin.is_empty());
-            let revision = revision.map_or(source.target_revision(), String::as_str);
-            (place(project, source), revision.to_owned())
+            let mut target = target(source);
+            if let Some(pin) = pinned.get(index).filter(|pin| !pin.is_empty()) {
+                target.revision.clone_from(pin);
+            }
+            (place(project, source), target)
         })
         .collect();
     let mut revisions = Vec::with_capacity(wanted.len());
     let mut troubles = Vec::new();
-    for (place, revision) in &wanted {
-        let found = ctx.sources.resolve(place, revision).await.map_err(|cause| Stopped {
+    for (place, target) in &wanted {
+        let found = ctx.sources.resolve(place, target).await.map_err(|cause| Stopped {
             condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
             turn: cause.turn(),
         })?;
@@ -252,22 +256,26 @@ pub(crate) async fn manifests(
     Ok(desire(ctx, app, &rendered).await)
 }
 
+/// The settings of a directory source.
+fn directory(source: &ApplicationSource) -> DirectorySource {
+    let settings = source.directory.clone().unwrap_or_default();
+    let pattern = |text: String| Some(text).filter(|text| !text.is_empty());
+    DirectorySource {
+        path: source.path.clone(),
+        recurse: settings.recurse,
+        include: pattern(settings.include),
+        exclude: pattern(settings.exclude),
+        any_name: settings.disable_extension_filter,
+    }
+}
+
 /// Renders one source, off the threads that serve the network: a render may take seconds.
 async fn render_one(
     ctx: &Context,
     source: &ApplicationSource,
     tree: Arc<Snapshot>,
 ) -> Arc<Rendered> {
-    let directory = source.directory.clone().unwrap_or_default();
-    let key = RenderKey {
-        repository: source.repo_url.clone(),
-        source: DirectorySource {
-            path: source.path.clone(),
-            recurse: directory.recurse,
-            include: (!directory.include.is_empty()).then_some(directory.include),
-            exclude: (!directory.exclude.is_empty()).then_some(directory.exclude),
-        },
-    };
+    let key = RenderKey { repository: source.repo_url.clone(), source: directory(source) };
     let tool = source.explicit_type().map(|kind| match kind {
         SourceType::Helm => Tool::Helm,
         SourceType::Kustomize => Tool::Kustomize,
@@ -295,5 +303,39 @@ async fn render_one(
             }],
             ..Rendered::default()
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source(fields: serde_json::Value) -> ApplicationSource {
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[test]
+    fn every_field_of_a_directory_source_reaches_the_render() {
+        let fields = json!({"path": "shop", "directory": {"recurse": true, "include": "*.yaml",
+            "exclude": "x*", "disableExtensionFilter": true}});
+        let wanted = DirectorySource {
+            path: "shop".to_owned(),
+            recurse: true,
+            include: Some("*.yaml".to_owned()),
+            exclude: Some("x*".to_owned()),
+            any_name: true,
+        };
+        assert_eq!(directory(&source(fields)), wanted);
+        let plain = DirectorySource { path: "shop".to_owned(), ..DirectorySource::default() };
+        assert_eq!(directory(&source(json!({"path": "shop"}))), plain);
+    }
+
+    #[test]
+    fn a_source_follows_its_revision_among_the_tags_of_its_prefix() {
+        let target = target(&source(json!({"targetRevision": "1.x", "tagPrefix": "shop/"})));
+        assert_eq!((target.revision.as_str(), target.tag_prefix.as_str()), ("1.x", "shop/"));
+        assert_eq!(super::target(&source(json!({}))).revision, "HEAD");
     }
 }
