@@ -122,7 +122,7 @@ impl Search<'_, '_> {
                 EntryKind::Submodule if self.walk.recurse => {
                     let message = "a submodule; its files are not part of the repository and are \
                                    not read";
-                    self.rendered.warning(&self.shown(&below), 0, message.to_owned());
+                    self.rendered.left_out(&self.shown(&below), 0, message.to_owned());
                 }
                 EntryKind::Directory | EntryKind::Submodule => {}
             }
@@ -177,7 +177,7 @@ impl Search<'_, '_> {
     ) {
         if parent.chain.iter().any(|above| holds(&real, above)) {
             let message = format!("leads back to /{real}, which contains it; not followed");
-            self.rendered.warning(&self.shown(&below), 0, message);
+            self.rendered.left_out(&self.shown(&below), 0, message);
             return;
         }
         if parent.chain.len() > self.walk.limits.directory_depth_max {
@@ -207,13 +207,13 @@ impl Search<'_, '_> {
                 }
                 Some(EntryKind::Directory) | None => {
                     let message = "a link to a directory, not used".to_owned();
-                    self.rendered.warning(&self.shown(&below), 0, message);
+                    self.rendered.left_out(&self.shown(&below), 0, message);
                 }
                 Some(_) => {}
             },
             Err(Astray::Absent) if named => {
                 let message = "the target of this link does not exist; not used".to_owned();
-                self.rendered.warning(&self.shown(&below), 0, message);
+                self.rendered.left_out(&self.shown(&below), 0, message);
             }
             Err(Astray::Absent) => {}
             Err(astray) => {

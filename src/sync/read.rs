@@ -13,7 +13,7 @@ use crate::{
         AppProject, Application, ApplicationSource, ConditionType, Jsonnet, SourceType,
         SyncOperation,
     },
-    object::{Finding, Origin, Severity, Turn, mask},
+    object::{Finding, Origin, Severity, Topic, Turn, mask},
     plan::{self, Desired, Destination},
     render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
     report::status::Condition,
@@ -222,12 +222,22 @@ pub(crate) async fn desire(
     desired
 }
 
-/// What the findings of a render come to: one condition for the errors, one for what is repeated.
+/// The condition that a finding of a render belongs to.
+fn kind(finding: &Finding) -> ConditionType {
+    match (finding.severity, finding.topic) {
+        (Severity::Error, _) => ConditionType::ComparisonError,
+        (Severity::Warning, Topic::Repeated) => ConditionType::RepeatedResourceWarning,
+        (Severity::Warning, Topic::Excluded) => ConditionType::ExcludedResourceWarning,
+        (Severity::Warning, Topic::Manifest) => ConditionType::ManifestWarning,
+    }
+}
+
+/// What the findings of a render come to: one condition for each type, the errors first.
 pub(crate) fn conditions(findings: &[Finding]) -> Vec<Condition> {
-    let tell = |severity: Severity, kind: &ConditionType| {
+    let tell = |wanted: &ConditionType| {
         let told: Vec<String> = findings
             .iter()
-            .filter(|found| found.severity == severity)
+            .filter(|finding| kind(finding) == *wanted)
             .map(ToString::to_string)
             .collect();
         let more = told.len().saturating_sub(FINDINGS_TOLD_MAX);
@@ -235,15 +245,15 @@ pub(crate) fn conditions(findings: &[Finding]) -> Vec<Condition> {
         if more > 0 {
             text.push_str(&format!("; and {more} more"));
         }
-        (!text.is_empty()).then(|| condition(kind, text))
+        (!text.is_empty()).then(|| condition(wanted, text))
     };
-    [
-        tell(Severity::Error, &ConditionType::ComparisonError),
-        tell(Severity::Warning, &ConditionType::RepeatedResourceWarning),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let kinds = [
+        ConditionType::ComparisonError,
+        ConditionType::RepeatedResourceWarning,
+        ConditionType::ExcludedResourceWarning,
+        ConditionType::ManifestWarning,
+    ];
+    kinds.iter().filter_map(tell).collect()
 }
 
 /// Reads the files of an application at a revision for people who ask, without touching anything.
@@ -298,6 +308,7 @@ async fn render_one(
         Err(cause) => Arc::new(Rendered {
             findings: vec![Finding {
                 severity: Severity::Error,
+                topic: Topic::Manifest,
                 origin: Origin { file: source.path.clone(), line: 0 },
                 message: format!("the render died ({cause}); this is a bug of Steadfast"),
             }],
@@ -330,6 +341,32 @@ mod tests {
         assert_eq!(directory(&source(fields)), wanted);
         let plain = DirectorySource { path: "shop".to_owned(), ..DirectorySource::default() };
         assert_eq!(directory(&source(json!({"path": "shop"}))), plain);
+    }
+
+    #[test]
+    fn every_warning_of_a_render_has_the_condition_of_its_topic() {
+        let of = |topic, message: &str| Finding {
+            severity: Severity::Warning,
+            topic,
+            origin: Origin { file: "shop/web.yaml".to_owned(), line: 3 },
+            message: message.to_owned(),
+        };
+        let mut findings = vec![
+            of(Topic::Repeated, "twice"),
+            of(Topic::Excluded, "a hook"),
+            of(Topic::Manifest, "an empty label"),
+        ];
+        findings.push(Finding { severity: Severity::Error, ..findings[1].clone() });
+        let told: Vec<_> =
+            conditions(&findings).into_iter().map(|held| (held.kind, held.message)).collect();
+        let wanted = [
+            ("ComparisonError", "shop/web.yaml:3: a hook"),
+            ("RepeatedResourceWarning", "shop/web.yaml:3: twice"),
+            ("ExcludedResourceWarning", "shop/web.yaml:3: a hook"),
+            ("ManifestWarning", "shop/web.yaml:3: an empty label"),
+        ];
+        assert_eq!(told, wanted.map(|(kind, text)| (kind.to_owned(), text.to_owned())));
+        assert_eq!(conditions(&findings[..1]).len(), 1);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) struct Findings<'a> {
 }
 
 /// The types of condition that a pass judges; others on the resource are left alone.
-const JUDGED: [&str; 8] = [
+const JUDGED: [&str; 10] = [
     "DeletionError",
     "InvalidSpecError",
     "ComparisonError",
@@ -42,6 +42,8 @@ const JUDGED: [&str; 8] = [
     "UnknownError",
     "SharedResourceWarning",
     "RepeatedResourceWarning",
+    "ExcludedResourceWarning",
+    "ManifestWarning",
     "TruncatedStatusWarning",
 ];
 
