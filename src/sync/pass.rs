@@ -483,6 +483,7 @@ impl Pass<'_> {
             .iter()
             .map(|target| &target.id)
             .chain(work.view.stale.iter().map(|live| &live.id))
+            .chain(work.view.unsure.iter().map(|unsure| &unsure.live.id))
             .collect();
         self.memory.retain(|id| keep.contains(id));
     }
