@@ -136,7 +136,8 @@ impl Handle {
         let parsed = Application::parse((*entry.latest()).clone());
         // One that can't be read may have objects all the same.
         let instance = parsed.map_or_else(|_| app.to_owned(), |app| ctx.instance(&app));
-        Some(tree::nodes(&ctx.store, ctx.tracked(&instance)))
+        let roots = tree::roots(&ctx.store, ctx.tracked(&instance), entry.unmanaged());
+        Some(tree::nodes(&ctx.store, roots))
     }
 
     /// The manifests that an application renders to at a revision (its own when empty), or why

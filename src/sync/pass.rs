@@ -321,6 +321,7 @@ impl Pass<'_> {
             self.ctx.claims.set(&self.ctx.instance(&self.app), named);
         }
         self.note_view(&work.view);
+        self.note_unmanaged(&work.view);
         if status::is_in_sync(&work.view) && work.desired.complete {
             self.memory.synced_at.clone_from(&work.resolved.revisions);
         }
@@ -474,6 +475,17 @@ impl Pass<'_> {
         hold(ConditionType::SharedResourceWarning, shared, hint);
         hold(ConditionType::SyncError, forbidden, "");
         hold(ConditionType::ComparisonError, unseen, "");
+    }
+
+    /// Keeps what Git names and what is not ours (yet): the resource tree shows it.
+    fn note_unmanaged(&self, view: &View) {
+        let instance = self.ctx.instance(&self.app);
+        let ours = |owner: &str| self.ctx.is_owner(&instance, owner);
+        // What the project forbids is not the application's to show.
+        let forbidden = |seen: &&observe::Seen| matches!(seen.note, Some(Note::Forbidden(_)));
+        let live = view.seen.iter().filter(|seen| !forbidden(seen)).filter_map(|s| s.live.clone());
+        let unmanaged = live.filter(|live| !live.app.as_deref().is_some_and(ours));
+        self.entry.set_unmanaged(unmanaged.collect());
     }
 
     fn forget(&mut self, work: &Work) {
