@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::url;
 use crate::{
     object::Turn,
     worker::{
@@ -255,6 +256,36 @@ impl SourceError {
             | Self::Setting { .. }
             | Self::Program { .. }
             | Self::Disk { .. } => Turn::Operator,
+        }
+    }
+
+    /// The same error about the same repository, whose URL somebody spells like this: an error
+    /// names it as the one who reads it wrote it.
+    #[must_use]
+    pub fn spelled(mut self, url: &str) -> Self {
+        *self.repository_mut() = url::redacted(url);
+        self
+    }
+
+    fn repository_mut(&mut self) -> &mut String {
+        match self {
+            Self::NotFound { repository, .. }
+            | Self::Authentication { repository, .. }
+            | Self::PlainHttp { repository }
+            | Self::Tls { repository, .. }
+            | Self::HostKey { repository, .. }
+            | Self::Timeout { repository, .. }
+            | Self::Unreachable { repository, .. }
+            | Self::TooLarge { repository, .. }
+            | Self::Empty { repository }
+            | Self::RevisionNotFound { repository, .. }
+            | Self::NotARepository { repository, .. }
+            | Self::Url { repository, .. }
+            | Self::Setting { repository, .. }
+            | Self::Program { repository, .. }
+            | Self::MirrorDamaged { repository, .. }
+            | Self::Disk { repository, .. }
+            | Self::Poll { repository, .. } => repository,
         }
     }
 

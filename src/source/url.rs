@@ -17,6 +17,43 @@ pub fn normalized(url: &str) -> String {
     address.strip_suffix(".git").unwrap_or(address).trim_end_matches('/').to_owned()
 }
 
+/// The URL in the one form that all spellings of it share which reach the same repository for sure:
+/// scheme and host in lower case, no default port, neither `.git` nor slashes at the end.
+///
+/// Narrower than [`normalized`], because repositories with equal forms share one mirror: the case
+/// of a path may tell two repositories of one server apart, and on a disk `repo` may lie beside
+/// `repo.git`.
+pub fn canonical(url: &str) -> String {
+    let url = url.trim();
+    let lowered = |authority: &str| match authority.rsplit_once('@') {
+        Some((user, host)) => format!("{user}@{}", host.to_lowercase()),
+        None => authority.to_lowercase(),
+    };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return match scp_like(url) {
+            Some((authority, path)) => format!("{}:{}", lowered(authority), without_ending(path)),
+            None => url.trim_end_matches('/').to_owned(),
+        };
+    };
+    let scheme = scheme.to_lowercase();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        "ssh" => ":22",
+        "git" => ":9418",
+        _ => return format!("{scheme}://{authority}{}", path.trim_end_matches('/')),
+    };
+    let authority = lowered(authority);
+    let authority = authority.strip_suffix(port).unwrap_or(&authority);
+    format!("{scheme}://{authority}{}", without_ending(path))
+}
+
+fn without_ending(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/')
+}
+
 /// True when both URLs name the same repository in the same way.
 pub fn same(a: &str, b: &str) -> bool {
     normalized(a) == normalized(b)
@@ -144,6 +181,37 @@ mod tests {
         ];
         for (a, b) in different {
             assert!(!same(a, b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn spellings_that_share_a_mirror_have_one_form() {
+        let table = [
+            ("https://GitHub.com/Org/Repo.git", "https://github.com/Org/Repo"),
+            ("HTTPS://github.com:443/Org/Repo/", "https://github.com/Org/Repo"),
+            (" https://github.com/Org/Repo.git/ ", "https://github.com/Org/Repo"),
+            ("https://bob@github.com/Org/Repo", "https://bob@github.com/Org/Repo"),
+            ("https://github.com:8443/Org/Repo", "https://github.com:8443/Org/Repo"),
+            ("http://git.example:80/r.git", "http://git.example/r"),
+            ("http://git.example:443/r", "http://git.example:443/r"),
+            ("ssh://Git@Git.Example:22/r.git", "ssh://Git@git.example/r"),
+            ("ssh://git@[::1]:22/r", "ssh://git@[::1]/r"),
+            ("git://git.example:9418/r", "git://git.example/r"),
+            ("Git@Git.Example:Org/r.git", "Git@git.example:Org/r"),
+            ("file:///srv/Repo.git/", "file:///srv/Repo.git"),
+            ("/srv/Repo.git/", "/srv/Repo.git"),
+        ];
+        for (url, expected) in table {
+            assert_eq!(canonical(url), expected, "{url}");
+            assert_eq!(canonical(expected), expected);
+        }
+        let different = [
+            ("https://git.example/a", "https://git.example/A"),
+            ("https://git.example/a", "http://git.example/a"),
+            ("file:///srv/a", "file:///srv/a.git"),
+        ];
+        for (a, b) in different {
+            assert_ne!(canonical(a), canonical(b), "{a} {b}");
         }
     }
 

@@ -36,6 +36,7 @@ use crate::{
         metrics::{AppLabels, Stage},
         status as shape,
     },
+    source::url::canonical,
 };
 
 /// What a pass asks of its caller.
@@ -163,7 +164,7 @@ impl Pass<'_> {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
             for source in self.app.spec.sources() {
-                self.ctx.renders.forget(&source.repo_url);
+                self.ctx.renders.forget(&canonical(&source.repo_url));
             }
             self.ctx.learn_kinds().await;
         }

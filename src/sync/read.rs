@@ -17,7 +17,7 @@ use crate::{
     plan::{self, Desired, Destination},
     render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
     report::status::Condition,
-    source::{self, Snapshot},
+    source::{self, Snapshot, url::canonical},
 };
 
 /// Findings that a condition spells out; the rest is counted.
@@ -285,7 +285,7 @@ async fn render_one(
     source: &ApplicationSource,
     tree: Arc<Snapshot>,
 ) -> Arc<Rendered> {
-    let key = RenderKey { repository: source.repo_url.clone(), source: directory(source) };
+    let key = RenderKey { repository: canonical(&source.repo_url), source: directory(source) };
     let tool = source.explicit_type().map(|kind| match kind {
         SourceType::Helm => Tool::Helm,
         SourceType::Kustomize => Tool::Kustomize,

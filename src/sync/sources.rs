@@ -19,7 +19,7 @@ use crate::{
     source::{
         Freshness, Mirrors, RepoAccess, Revision, Snapshot, SourceError, Target,
         credentials::{CredentialBook, CredentialError},
-        url::url_matches,
+        url::{canonical, url_matches},
     },
 };
 
@@ -46,6 +46,15 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// The same trouble, with the URL as `place` spells it.
+    fn spelled(&self, place: &Place) -> Arc<Self> {
+        Arc::new(match self {
+            Self::Credentials(cause) => Self::Credentials(cause.clone()),
+            Self::Source(cause) => Self::Source(cause.clone().spelled(&place.url)),
+            Self::Changed(_) => Self::Changed(place.url.clone()),
+        })
+    }
+
     /// Says who has to act.
     pub(crate) fn turn(&self) -> Turn {
         match self {
@@ -57,12 +66,25 @@ impl Trouble {
 }
 
 /// A repository as an application of a project reaches it: credentials depend on both.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// Project of the application.
     pub(crate) project: String,
     /// URL as the application writes it.
     pub(crate) url: String,
+}
+
+/// What makes two places one: the project, and the URL however it is spelled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    project: String,
+    url: String,
+}
+
+impl Place {
+    fn key(&self) -> Key {
+        Key { project: self.project.clone(), url: canonical(&self.url) }
+    }
 }
 
 /// What the polls know about one revision of one repository.
@@ -84,6 +106,7 @@ struct Polls {
 /// One repository that somebody reads.
 #[derive(Debug)]
 struct Repository {
+    /// As its first reader spells it.
     place: Place,
     access: Result<RepoAccess, CredentialError>,
     /// Readers by what they follow.
@@ -100,7 +123,7 @@ struct Repository {
 pub(crate) struct Sources {
     mirrors: Mirrors,
     credentials: RwLock<Arc<CredentialBook>>,
-    repositories: Mutex<HashMap<Place, Arc<Repository>>>,
+    repositories: Mutex<HashMap<Key, Arc<Repository>>>,
     tasks: Tasks,
     wake: Wake,
     interval: Duration,
@@ -132,8 +155,8 @@ impl Sources {
     pub(crate) fn set_credentials(&self, credentials: CredentialBook) {
         *self.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
         let mut stale = BTreeSet::new();
-        self.lock().retain(|place, repository| {
-            let same = repository.access == self.access(place);
+        self.lock().retain(|_, repository| {
+            let same = repository.access == self.access(&repository.place);
             if !same {
                 stale.extend(repository.abandon());
             }
@@ -152,13 +175,15 @@ impl Sources {
     /// Makes `app` a reader of exactly these revisions.
     pub(crate) fn read_by(self: &Arc<Self>, app: &str, wanted: &[(Place, Target)]) {
         let mut repositories = self.lock();
-        repositories.retain(|place, repository| {
-            let mine = wanted.iter().filter(|(wanted, _)| wanted == place);
-            let targets: Vec<&Target> = mine.map(|(_, target)| target).collect();
+        let wanted: Vec<(Key, &Place, &Target)> =
+            wanted.iter().map(|(place, target)| (place.key(), place, target)).collect();
+        repositories.retain(|key, repository| {
+            let mine = wanted.iter().filter(|(wanted, ..)| wanted == key);
+            let targets: Vec<&Target> = mine.map(|(.., target)| *target).collect();
             repository.keep_readers(app, &targets)
         });
-        for (place, target) in wanted {
-            let repository = repositories.entry(place.clone()).or_insert_with(|| {
+        for (key, place, target) in wanted {
+            let repository = repositories.entry(key).or_insert_with(|| {
                 let repository = Repository::new(place.clone(), self.access(place));
                 let repository = Arc::new(repository);
                 let polls = Arc::clone(self).poll(Arc::clone(&repository));
@@ -178,7 +203,7 @@ impl Sources {
         place: &Place,
         target: &Target,
     ) -> Result<Found, Arc<Trouble>> {
-        let repository = self.lock().get(place).cloned();
+        let repository = self.lock().get(&place.key()).cloned();
         let Some(repository) = repository.filter(|repository| repository.is_read(target)) else {
             let found = self.ask(&self.access(place), target).await.map_err(Arc::new)?;
             return Ok(Found { commit: found.commit, trouble: None });
@@ -187,8 +212,11 @@ impl Sources {
         loop {
             let known = repository.known(target).unwrap_or_default();
             match (known.good, known.trouble) {
-                (Some(good), trouble) => return Ok(Found { commit: good.commit, trouble }),
-                (None, Some(trouble)) => return Err(trouble),
+                (Some(good), trouble) => {
+                    let trouble = trouble.map(|trouble| trouble.spelled(place));
+                    return Ok(Found { commit: good.commit, trouble });
+                }
+                (None, Some(trouble)) => return Err(trouble.spelled(place)),
                 (None, None) => {}
             }
             tokio::select! {
@@ -239,8 +267,8 @@ impl Sources {
     pub(crate) fn pushed(&self, url: &str) -> Vec<String> {
         let repositories = self.lock();
         let mut readers = BTreeSet::new();
-        for (place, repository) in repositories.iter() {
-            if url_matches(&place.url, url) {
+        for (key, repository) in repositories.iter() {
+            if url_matches(&key.url, url) {
                 readers.extend(repository.all_readers());
                 repository.bell.notify_one();
             }
@@ -295,7 +323,7 @@ impl Sources {
         moved
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Arc<Repository>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Repository>>> {
         self.repositories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
