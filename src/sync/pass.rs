@@ -29,7 +29,7 @@ use crate::{
         AppProject, Application, ConditionType, OperationPhase, OperationState, RevisionHistory,
         SyncCode,
     },
-    object::{GroupKind, ObjectId, Turn},
+    object::{GroupKind, ObjectId, Turn, meta},
     plan::{Desired, Target, gate, prune},
     report::{
         events::{EventReason, EventType},
@@ -53,6 +53,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) memory: &'a mut Memory,
     /// The resource as it is now; follows what the pass writes.
     pub(crate) app: Arc<Application>,
+    /// Fields of the resource that can't be read. Only a deletion goes on without them.
+    pub(crate) lost: Vec<String>,
     pub(crate) now: Timestamp,
     /// When somebody first asked for this pass.
     pub(crate) asked_at: Option<Instant>,
@@ -85,8 +87,9 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let started = Instant::now();
     let asked_at = entry.take_rung();
     let latest = entry.latest();
-    let app = match Application::parse((*latest).clone()) {
-        Ok(app) => app,
+    let (app, lost) = match Application::parse((*latest).clone()) {
+        Ok(app) => (app, Vec::new()),
+        Err(_) if meta::is_terminating(&latest) => delete::salvage(&latest),
         Err(cause) => {
             return publish::unreadable(ctx, entry, &latest, &observe::chain(&cause)).await;
         }
@@ -96,6 +99,7 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
         entry,
         memory,
         app: Arc::new(app),
+        lost,
         now: clock::now(),
         asked_at,
         conditions: Vec::new(),

@@ -162,7 +162,10 @@ pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why
     let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
     let mut new = old.clone();
     new["conditions"] = Value::from(conditions);
-    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
+    // Where the objects were put stays known: a deletion may need it.
+    let compared = old.pointer("/sync/comparedTo").filter(|compared| compared.is_object());
+    let compared = compared.cloned().unwrap_or_else(|| json!({"destination": {}}));
+    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": compared});
     new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
     let Some(patch) = shape::merge_patch(&old, &new) else { return PassEnd::default() };
     match ctx.patch_application(&entry.name, &json!({"status": patch})).await {
