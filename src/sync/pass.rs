@@ -252,7 +252,14 @@ impl Pass<'_> {
         });
         said_so
             || self.memory.synced_at == resolved.revisions
-            || operation::succeeded_before(&self.app, resolved)
+            || operation::succeeded_before(self.last_operation(), resolved)
+    }
+
+    /// The operation before this pass: the one in the status, or a later one that only repeated it.
+    pub(crate) fn last_operation(&self) -> Option<&OperationState> {
+        let told = self.app.status.as_ref()?.operation_state.as_ref()?;
+        let repeated = self.memory.repeated.as_ref().filter(|repeated| repeated.told == *told);
+        Some(repeated.map_or(told, |repeated| &repeated.last))
     }
 
     /// Takes up the operation that is asked for or runs; returns what it is about when that is not
@@ -378,8 +385,8 @@ impl Pass<'_> {
 
     /// How long an automated sync of a revision that failed has to wait.
     fn retry_wait(&mut self, work: &Work) -> Option<Duration> {
-        let app = Arc::clone(&self.app);
-        let last = operation::last_attempt(&app, &work.resolved)?;
+        let last = operation::last_attempt(self.last_operation(), &work.resolved)?.clone();
+        let last = &last;
         if last.message == TERMINATED {
             let wait = operation::due_in(last, TERMINATED_PAUSE, self.now);
             return (wait > Duration::ZERO).then_some(wait);
@@ -534,6 +541,12 @@ impl Pass<'_> {
         self.end_telling(phase, message, Some("the conditions say why"));
     }
 
+    /// True when this pass's operation failed as the one in the status did: nobody learns anything.
+    pub(crate) fn is_repeated(&self) -> bool {
+        let told = self.app.status.as_ref().and_then(|status| status.operation_state.as_ref());
+        told.zip(self.operation.as_ref()).is_some_and(|(told, now)| operation::repeats(told, now))
+    }
+
     fn end_telling(&mut self, phase: OperationPhase, message: &str, told: Option<&str>) {
         let Some(state) = &mut self.operation else { return };
         operation::finish(state, phase, message, clock::now());
@@ -544,6 +557,9 @@ impl Pass<'_> {
         let phase = state.phase.clone();
         let text = format!("sync {phase}: {}", told.unwrap_or(&state.message));
         self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
+        if self.is_repeated() {
+            return;
+        }
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
         self.tell(kind, EventReason::OperationCompleted, &text);
     }
