@@ -55,7 +55,7 @@ pub struct Desired {
     pub findings: Vec<Finding>,
     /// True when every manifest became a target: only then may anything be pruned.
     pub complete: bool,
-    /// The cluster does not serve a kind that is named. It may later: no event tells that.
+    /// The cluster does not serve a kind that is named. It may later.
     pub kinds_missing: bool,
 }
 

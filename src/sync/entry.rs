@@ -10,7 +10,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
-use crate::object::{LiveObject, meta};
+use crate::{
+    cluster::Waiting,
+    object::{LiveObject, meta},
+};
 
 /// The annotation that asks for a refresh.
 pub(crate) const REFRESH: &str = "argocd.argoproj.io/refresh";
@@ -24,6 +27,8 @@ pub(crate) struct Entry {
     bell: Notify,
     rung: Mutex<Option<Instant>>,
     unmanaged: Mutex<Vec<Arc<LiveObject>>>,
+    /// There while Git names a kind that the cluster does not serve.
+    kinds: Mutex<Option<Waiting>>,
     /// What passes remember; held for the length of a pass.
     pub(crate) memory: tokio::sync::Mutex<Memory>,
     /// Cancelled when the resource is gone.
@@ -39,6 +44,7 @@ impl Entry {
             bell: Notify::new(),
             rung: Mutex::new(None),
             unmanaged: Mutex::default(),
+            kinds: Mutex::default(),
             memory: tokio::sync::Mutex::default(),
             gone: stop.child_token(),
         }
@@ -81,6 +87,16 @@ impl Entry {
     /// The same, as the last pass saw it.
     pub(crate) fn unmanaged(&self) -> Vec<Arc<LiveObject>> {
         self.unmanaged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for kinds that the cluster does not serve, or no longer.
+    pub(crate) fn wait_for_kinds(&self, waiting: Option<Waiting>) {
+        *self.kinds.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    }
+
+    /// True while it waits for kinds.
+    pub(crate) fn waits_for_kinds(&self) -> bool {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// When the first of the calls since the last pass came.

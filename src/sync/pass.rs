@@ -18,7 +18,7 @@ use super::{
     entry::{Entry, REFRESH},
     heal,
     memory::{Memory, Wanted},
-    observe::{self, Note, View},
+    observe::{self, View},
     operation::{self, Resolved, Standing},
     publish,
     read::{self, Stopped, condition},
@@ -138,6 +138,7 @@ impl Pass<'_> {
     /// Runs the stages; false when one of them stopped the pass.
     async fn run(&mut self) -> bool {
         if self.app.metadata.deletion_timestamp.is_some() {
+            self.entry.wait_for_kinds(None);
             return delete::pass(self).await;
         }
         if annotation(&self.app, SKIP_RECONCILE) == Some("true") {
@@ -201,9 +202,13 @@ impl Pass<'_> {
     ) -> Result<Option<Work>, Stopped> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
+        let changes = ctx.cluster.discovery().changes();
         let desired = self.desire(&resolved).await?;
-        if desired.kinds_missing {
-            self.look_again(KINDS_AGAIN);
+        let discovery = ctx.cluster.discovery();
+        self.entry.wait_for_kinds(desired.kinds_missing.then(|| discovery.wait()));
+        // Whoever wakes those that wait may have looked a moment before.
+        if desired.kinds_missing && changes.has_changed().unwrap_or_default() {
+            self.entry.wake();
         }
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
@@ -455,51 +460,6 @@ impl Pass<'_> {
         state.is_none_or(|state| at >= state.started_at.0)
     }
 
-    /// Conditions that follow from what was seen.
-    fn note_view(&mut self, view: &View) {
-        let app = self.ctx.instance(&self.app);
-        let mut shared = Vec::new();
-        let mut forbidden = Vec::new();
-        let mut unseen = view.problems.clone();
-        for seen in &view.seen {
-            let id = &seen.subject.target.id;
-            match &seen.note {
-                Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
-                Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
-                Some(Note::Unseen(why)) => unseen.push(why.clone()),
-                None => {
-                    let others = self.ctx.claims.others(&app, id);
-                    if !others.is_empty() {
-                        shared.push(format!("{id} is also in {}", others.join(", ")));
-                    }
-                }
-            }
-        }
-        let mut hold = |kind: ConditionType, mut texts: Vec<String>, hint: &str| {
-            texts.dedup();
-            if !texts.is_empty() {
-                let text = format!("{}{hint}", texts.join("; "));
-                self.conditions.push(condition(&kind, text));
-            }
-        };
-        let hint = "; what belongs to another application is left alone: remove it from all \
-                    applications but one";
-        hold(ConditionType::SharedResourceWarning, shared, hint);
-        hold(ConditionType::SyncError, forbidden, "");
-        hold(ConditionType::ComparisonError, unseen, "");
-    }
-
-    /// Keeps what Git names and what is not ours (yet): the resource tree shows it.
-    fn note_unmanaged(&self, view: &View) {
-        let instance = self.ctx.instance(&self.app);
-        let ours = |owner: &str| self.ctx.is_owner(&instance, owner);
-        // What the project forbids is not the application's to show.
-        let forbidden = |seen: &&observe::Seen| matches!(seen.note, Some(Note::Forbidden(_)));
-        let live = view.seen.iter().filter(|seen| !forbidden(seen)).filter_map(|s| s.live.clone());
-        let unmanaged = live.filter(|live| !live.app.as_deref().is_some_and(ours));
-        self.entry.set_unmanaged(unmanaged.collect());
-    }
-
     fn forget(&mut self, work: &Work) {
         let keep: BTreeSet<_> = work
             .desired
@@ -514,6 +474,7 @@ impl Pass<'_> {
 
     /// Ends a pass that got nowhere: the condition says why, the operation ends.
     async fn stop(&mut self, stopped: Stopped) {
+        self.entry.wait_for_kinds(None);
         let invalid = stopped.condition.kind == ConditionType::InvalidSpecError.as_str();
         self.memory.turn = Some(stopped.turn);
         if let Standing::Requested(requested) = operation::standing(&self.app) {
@@ -582,8 +543,6 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
-/// Pause before the cluster is asked again for a kind that it does not serve.
-const KINDS_AGAIN: Duration = Duration::from_secs(15);
 /// An automated sync that somebody ended does not start again by itself for this long.
 const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 /// The message of an operation that somebody ended.

@@ -213,7 +213,7 @@ pub(crate) async fn desire(
         namespace: &app.spec.destination.namespace,
     };
     let mut desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
-    if !desired.complete && ctx.learn_kinds().await {
+    if desired.kinds_missing && ctx.learn_kinds().await {
         desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
     }
     let findings = rendered.iter().flat_map(|rendered| rendered.findings.iter().cloned());
