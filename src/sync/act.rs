@@ -46,14 +46,16 @@ pub(crate) async fn begin_automated(pass: &mut Pass<'_>, work: &mut Work) {
     let operation = operation::automated(&pass.app, &work.resolved);
     let mut state = operation::start(operation, pass.now);
     // A try that follows a failed one of the same revision is counted, so that pauses grow.
-    let last = operation::last(&pass.app);
-    if let Some(last) = last.and_then(|state| operation::attempt(state, &work.resolved))
+    if let Some(last) = operation::last_attempt(pass.last_operation(), &work.resolved)
         && last.phase.is_failure()
     {
         state.retry_count = last.retry_count + 1;
     }
-    let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
-    pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
+    // That there are more tries after the first is told by the condition.
+    if state.retry_count == 0 {
+        let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
+        pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
+    }
     pass.operation = Some(state);
     operate(pass, work).await;
 }
