@@ -55,6 +55,7 @@ async fn another_path_at_the_same_commit_is_news_also_without_self_heal() {
     scene.healthy("shop", &commit).await;
     scene.patch("shop", &json!({"spec": {"source": {"path": "other"}}}));
     scene.live_until(("v1", "configmaps", "b"), "the other one", Value::is_object).await;
+    scene.live_until(("v1", "configmaps", "a"), "the first to be gone", Value::is_null).await;
     scene.healthy("shop", &commit).await;
     scene.assert_settled("shop").await;
 }
