@@ -15,6 +15,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
+mod arrivals;
 mod backoff;
 mod call;
 mod contact;
@@ -32,6 +33,7 @@ mod write;
 #[cfg(test)]
 pub(crate) mod fake;
 
+pub use arrivals::Waiting;
 pub(crate) use call::Call;
 pub use discovery::{Discovery, KindInfo, KindTable};
 pub use error::ClusterError;

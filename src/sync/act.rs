@@ -1,7 +1,7 @@
 //! Carrying out a sync operation, pass by pass: each pass applies what can be applied now and
 //! says what the rest waits for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::time::Instant;
@@ -46,13 +46,16 @@ pub(crate) async fn begin_automated(pass: &mut Pass<'_>, work: &mut Work) {
     let operation = operation::automated(&pass.app, &work.resolved);
     let mut state = operation::start(operation, pass.now);
     // A try that follows a failed one of the same revision is counted, so that pauses grow.
-    if let Some(last) = operation::last_attempt(&pass.app, &work.resolved)
+    if let Some(last) = operation::last_attempt(pass.last_operation(), &work.resolved)
         && last.phase.is_failure()
     {
         state.retry_count = last.retry_count + 1;
     }
-    let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
-    pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
+    // That there are more tries after the first is told by the condition.
+    if state.retry_count == 0 {
+        let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
+        pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
+    }
     pass.operation = Some(state);
     operate(pass, work).await;
 }
@@ -80,7 +83,7 @@ pub(crate) async fn operate(pass: &mut Pass<'_>, work: &mut Work) {
         if decision.plan.steps.is_empty() {
             return settle(pass, work, &sync, decision);
         }
-        if announces_kinds(&decision.plan) && !pass.publish(Some(work), false).await {
+        if announces_kinds(pass, &decision.plan) && !pass.publish(Some(work), false).await {
             return;
         }
         let outcome = execute(pass, &decision.plan).await;
@@ -159,9 +162,20 @@ pub(crate) fn subjects(work: &Work) -> Vec<Subject> {
 }
 
 /// True when something is created: the kinds have to stand in the status first, so that a process
-/// that is killed in between finds all it has made.
-fn announces_kinds(plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| step.action == Action::Create)
+/// that is killed in between finds all it has made. A further try whose kinds stand there already
+/// has nothing to announce.
+fn announces_kinds(pass: &Pass<'_>, plan: &Plan) -> bool {
+    let status = pass.app.status.as_ref();
+    let known: BTreeSet<GroupKind> = status
+        .into_iter()
+        .flat_map(|status| &status.resources)
+        .map(|entry| GroupKind::new(&entry.group, &entry.kind))
+        .collect();
+    let again = pass.operation.as_ref().is_some_and(|state| state.retry_count > 0);
+    plan.steps
+        .iter()
+        .filter(|step| step.action == Action::Create)
+        .any(|step| !again || !known.contains(&step.id.group_kind()))
 }
 
 /// Executes a plan against the cluster.

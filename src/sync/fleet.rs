@@ -64,6 +64,14 @@ impl Fleet {
         self.all().iter().for_each(|entry| entry.wake());
     }
 
+    /// Asks for passes over the applications that wait for a kind, whenever kinds come or go.
+    pub(crate) async fn follow_kinds(self: Arc<Self>, ctx: Arc<Context>) {
+        let mut changes = ctx.cluster.discovery().changes();
+        while changes.changed().await.is_ok() {
+            self.all().iter().filter(|entry| entry.waits_for_kinds()).for_each(|e| e.wake());
+        }
+    }
+
     /// Takes over a resource as the watch has it.
     pub(crate) fn seen(self: &Arc<Self>, ctx: &Arc<Context>, resource: Value) {
         let name = meta::name(&resource).to_owned();
@@ -85,6 +93,7 @@ impl Fleet {
     pub(crate) fn gone(&self, ctx: &Context, name: &str) {
         let Some(entry) = self.lock().remove(name) else { return };
         entry.gone.cancel();
+        entry.wait_for_kinds(None);
         ctx.board.remove(name);
         ctx.store.forget(name);
         ctx.sources.read_by_nobody(name);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::Application,
     apply,
-    object::{GroupVersionKind, ObjectId, mask},
+    object::{GroupVersionKind, LiveObject, ObjectId, mask},
     plan::{decide::State, permit::IN_CLUSTER_NAME},
     report::{
         board::Board,
@@ -33,7 +33,7 @@ pub struct ManagedResource {
     pub id: ObjectId,
     /// Kind with version.
     pub gvk: GroupVersionKind,
-    /// As Git says; `None` for an object that Git no longer names.
+    /// As Git says; `None` for an object that Git no longer names, or may not name.
     pub target: Option<Arc<Value>>,
     /// As the cluster has it; `None` when missing.
     pub live: Option<Arc<Value>>,
@@ -119,17 +119,11 @@ impl Handle {
         for seen in &view.seen {
             detail.resources.push(managed(ctx, seen).await);
         }
-        for live in &view.stale {
-            let mut value = live.value();
-            mask::object(&mut value);
-            detail.resources.push(ManagedResource {
-                id: live.id.clone(),
-                gvk: live.gvk.clone(),
-                target: None,
-                live: Some(Arc::new(value)),
-                predicted: None,
-            });
-        }
+        detail.resources.extend(view.stale.iter().map(|live| unnamed(live)));
+        detail.resources.extend(view.unsure.iter().map(|unsure| {
+            let shown = unnamed(&unsure.live);
+            ManagedResource { predicted: shown.live.clone(), ..shown }
+        }));
         Some(detail)
     }
 
@@ -142,7 +136,8 @@ impl Handle {
         let parsed = Application::parse((*entry.latest()).clone());
         // One that can't be read may have objects all the same.
         let instance = parsed.map_or_else(|_| app.to_owned(), |app| ctx.instance(&app));
-        Some(tree::nodes(&ctx.store, ctx.tracked(&instance)))
+        let roots = tree::roots(&ctx.store, ctx.tracked(&instance), entry.unmanaged());
+        Some(tree::nodes(&ctx.store, roots))
     }
 
     /// The manifests that an application renders to at a revision (its own when empty), or why
@@ -203,6 +198,19 @@ impl Handle {
             watches: survey.watches,
             age_s: survey.quiet.as_secs_f64(),
         });
+    }
+}
+
+/// An object that Git does not name.
+fn unnamed(live: &LiveObject) -> ManagedResource {
+    let mut value = live.value();
+    mask::object(&mut value);
+    ManagedResource {
+        id: live.id.clone(),
+        gvk: live.gvk.clone(),
+        target: None,
+        live: Some(Arc::new(value)),
+        predicted: None,
     }
 }
 

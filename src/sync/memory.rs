@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{handle::DriftRecord, operation::Resolved};
 use crate::{
-    api::Destination,
+    api::{Destination, OperationState},
     cluster::KindTable,
     object::{ObjectId, Turn},
     plan::{Desired, Fingerprint, gate},
@@ -45,9 +45,21 @@ pub(crate) struct Memory {
     pub(crate) pruned: HashMap<String, bool>,
     /// What Git wanted when it was last asked.
     pub(crate) desired: Option<Wanted>,
+    /// The last failure of an automated sync that was not worth a write, beside the one in the
+    /// status that it repeats.
+    pub(crate) repeated: Option<Repeated>,
     /// When the status was last written.
     pub(crate) written_at: Option<Instant>,
     heals: HashMap<ObjectId, Row>,
+}
+
+/// A failure that says what the status says already.
+#[derive(Debug)]
+pub(crate) struct Repeated {
+    /// As the status has it.
+    pub(crate) told: OperationState,
+    /// As it last was: from this the next try is counted.
+    pub(crate) last: OperationState,
 }
 
 /// What Git wants, and everything that this depends on.

@@ -54,6 +54,15 @@ pub(crate) enum Note {
     Unseen(String),
 }
 
+/// A live object that Git may name or not.
+#[derive(Debug)]
+pub(crate) struct Unsure {
+    /// The object.
+    pub(crate) live: Arc<LiveObject>,
+    /// Health in words.
+    pub(crate) health: Option<Health>,
+}
+
 /// Everything there is to see of an application in the cluster.
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -61,6 +70,9 @@ pub(crate) struct View {
     pub(crate) seen: Vec<Seen>,
     /// Live objects that Git does not name.
     pub(crate) stale: Vec<Arc<LiveObject>>,
+    /// Live objects of which nobody can say whether Git names them, because it could not be read
+    /// to the end.
+    pub(crate) unsure: Vec<Unsure>,
     /// Every kind's list is complete: only then may anything be pruned.
     pub(crate) complete: bool,
     /// What could not be looked at, in words.
@@ -113,7 +125,13 @@ pub(crate) async fn view(
     }
     let tracked = ctx.tracked(&instance);
     view.tracked = tracked.iter().filter(|live| !live.has_owner).count();
-    view.stale = stale(plan::prune::candidates(&tracked, desired), memory);
+    let unnamed = stale(plan::prune::candidates(&tracked, desired), memory);
+    if desired.complete {
+        view.stale = unnamed;
+    } else {
+        let unsure = |live: Arc<LiveObject>| Unsure { health: assess(&ctx.store, &live), live };
+        view.unsure = unnamed.into_iter().map(unsure).collect();
+    }
     let known_before = known_before(app);
     let table = ctx.cluster.kinds();
     for target in &desired.targets {

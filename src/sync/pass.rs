@@ -18,7 +18,7 @@ use super::{
     entry::{Entry, REFRESH},
     heal,
     memory::{Memory, Wanted},
-    observe::{self, Note, View},
+    observe::{self, View},
     operation::{self, Resolved, Standing},
     publish,
     read::{self, Stopped, condition},
@@ -29,13 +29,14 @@ use crate::{
         AppProject, Application, ConditionType, OperationPhase, OperationState, RevisionHistory,
         SyncCode,
     },
-    object::{GroupKind, ObjectId, Turn},
+    object::{GroupKind, ObjectId, Turn, meta},
     plan::{Desired, Target, gate, prune},
     report::{
         events::{EventReason, EventType},
         metrics::{AppLabels, Stage},
         status as shape,
     },
+    source::url::canonical,
 };
 
 /// What a pass asks of its caller.
@@ -52,6 +53,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) memory: &'a mut Memory,
     /// The resource as it is now; follows what the pass writes.
     pub(crate) app: Arc<Application>,
+    /// Fields of the resource that can't be read. Only a deletion goes on without them.
+    pub(crate) lost: Vec<String>,
     pub(crate) now: Timestamp,
     /// When somebody first asked for this pass.
     pub(crate) asked_at: Option<Instant>,
@@ -84,8 +87,9 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let started = Instant::now();
     let asked_at = entry.take_rung();
     let latest = entry.latest();
-    let app = match Application::parse((*latest).clone()) {
-        Ok(app) => app,
+    let (app, lost) = match Application::parse((*latest).clone()) {
+        Ok(app) => (app, Vec::new()),
+        Err(_) if meta::is_terminating(&latest) => delete::salvage(&latest),
         Err(cause) => {
             return publish::unreadable(ctx, entry, &latest, &observe::chain(&cause)).await;
         }
@@ -95,6 +99,7 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
         entry,
         memory,
         app: Arc::new(app),
+        lost,
         now: clock::now(),
         asked_at,
         conditions: Vec::new(),
@@ -133,6 +138,7 @@ impl Pass<'_> {
     /// Runs the stages; false when one of them stopped the pass.
     async fn run(&mut self) -> bool {
         if self.app.metadata.deletion_timestamp.is_some() {
+            self.entry.wait_for_kinds(None);
             return delete::pass(self).await;
         }
         if annotation(&self.app, SKIP_RECONCILE) == Some("true") {
@@ -163,7 +169,7 @@ impl Pass<'_> {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
             for source in self.app.spec.sources() {
-                self.ctx.renders.forget(&source.repo_url);
+                self.ctx.renders.forget(&canonical(&source.repo_url));
             }
             self.ctx.learn_kinds().await;
         }
@@ -196,9 +202,13 @@ impl Pass<'_> {
     ) -> Result<Option<Work>, Stopped> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
+        let changes = ctx.cluster.discovery().changes();
         let desired = self.desire(&resolved).await?;
-        if desired.kinds_missing {
-            self.look_again(KINDS_AGAIN);
+        let discovery = ctx.cluster.discovery();
+        self.entry.wait_for_kinds(desired.kinds_missing.then(|| discovery.wait()));
+        // Whoever wakes those that wait may have looked a moment before.
+        if desired.kinds_missing && changes.has_changed().unwrap_or_default() {
+            self.entry.wake();
         }
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
@@ -247,7 +257,14 @@ impl Pass<'_> {
         });
         said_so
             || self.memory.synced_at == resolved.revisions
-            || operation::succeeded_before(&self.app, resolved)
+            || operation::succeeded_before(self.last_operation(), resolved)
+    }
+
+    /// The operation before this pass: the one in the status, or a later one that only repeated it.
+    pub(crate) fn last_operation(&self) -> Option<&OperationState> {
+        let told = self.app.status.as_ref()?.operation_state.as_ref()?;
+        let repeated = self.memory.repeated.as_ref().filter(|repeated| repeated.told == *told);
+        Some(repeated.map_or(told, |repeated| &repeated.last))
     }
 
     /// Takes up the operation that is asked for or runs; returns what it is about when that is not
@@ -321,6 +338,7 @@ impl Pass<'_> {
             self.ctx.claims.set(&self.ctx.instance(&self.app), named);
         }
         self.note_view(&work.view);
+        self.note_unmanaged(&work.view);
         if status::is_in_sync(&work.view) && work.desired.complete {
             self.memory.synced_at.clone_from(&work.resolved.revisions);
         }
@@ -372,8 +390,8 @@ impl Pass<'_> {
 
     /// How long an automated sync of a revision that failed has to wait.
     fn retry_wait(&mut self, work: &Work) -> Option<Duration> {
-        let app = Arc::clone(&self.app);
-        let last = operation::last_attempt(&app, &work.resolved)?;
+        let last = operation::last_attempt(self.last_operation(), &work.resolved)?.clone();
+        let last = &last;
         if last.message == TERMINATED {
             let wait = operation::due_in(last, TERMINATED_PAUSE, self.now);
             return (wait > Duration::ZERO).then_some(wait);
@@ -442,40 +460,6 @@ impl Pass<'_> {
         state.is_none_or(|state| at >= state.started_at.0)
     }
 
-    /// Conditions that follow from what was seen.
-    fn note_view(&mut self, view: &View) {
-        let app = self.ctx.instance(&self.app);
-        let mut shared = Vec::new();
-        let mut forbidden = Vec::new();
-        let mut unseen = view.problems.clone();
-        for seen in &view.seen {
-            let id = &seen.subject.target.id;
-            match &seen.note {
-                Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
-                Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
-                Some(Note::Unseen(why)) => unseen.push(why.clone()),
-                None => {
-                    let others = self.ctx.claims.others(&app, id);
-                    if !others.is_empty() {
-                        shared.push(format!("{id} is also in {}", others.join(", ")));
-                    }
-                }
-            }
-        }
-        let mut hold = |kind: ConditionType, mut texts: Vec<String>, hint: &str| {
-            texts.dedup();
-            if !texts.is_empty() {
-                let text = format!("{}{hint}", texts.join("; "));
-                self.conditions.push(condition(&kind, text));
-            }
-        };
-        let hint = "; what belongs to another application is left alone: remove it from all \
-                    applications but one";
-        hold(ConditionType::SharedResourceWarning, shared, hint);
-        hold(ConditionType::SyncError, forbidden, "");
-        hold(ConditionType::ComparisonError, unseen, "");
-    }
-
     fn forget(&mut self, work: &Work) {
         let keep: BTreeSet<_> = work
             .desired
@@ -483,12 +467,14 @@ impl Pass<'_> {
             .iter()
             .map(|target| &target.id)
             .chain(work.view.stale.iter().map(|live| &live.id))
+            .chain(work.view.unsure.iter().map(|unsure| &unsure.live.id))
             .collect();
         self.memory.retain(|id| keep.contains(id));
     }
 
     /// Ends a pass that got nowhere: the condition says why, the operation ends.
     async fn stop(&mut self, stopped: Stopped) {
+        self.entry.wait_for_kinds(None);
         let invalid = stopped.condition.kind == ConditionType::InvalidSpecError.as_str();
         self.memory.turn = Some(stopped.turn);
         if let Standing::Requested(requested) = operation::standing(&self.app) {
@@ -516,6 +502,12 @@ impl Pass<'_> {
         self.end_telling(phase, message, Some("the conditions say why"));
     }
 
+    /// True when this pass's operation failed as the one in the status did: nobody learns anything.
+    pub(crate) fn is_repeated(&self) -> bool {
+        let told = self.app.status.as_ref().and_then(|status| status.operation_state.as_ref());
+        told.zip(self.operation.as_ref()).is_some_and(|(told, now)| operation::repeats(told, now))
+    }
+
     fn end_telling(&mut self, phase: OperationPhase, message: &str, told: Option<&str>) {
         let Some(state) = &mut self.operation else { return };
         operation::finish(state, phase, message, clock::now());
@@ -526,6 +518,9 @@ impl Pass<'_> {
         let phase = state.phase.clone();
         let text = format!("sync {phase}: {}", told.unwrap_or(&state.message));
         self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
+        if self.is_repeated() {
+            return;
+        }
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
         self.tell(kind, EventReason::OperationCompleted, &text);
     }
@@ -548,8 +543,6 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
-/// Pause before the cluster is asked again for a kind that it does not serve.
-const KINDS_AGAIN: Duration = Duration::from_secs(15);
 /// An automated sync that somebody ended does not start again by itself for this long.
 const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 /// The message of an operation that somebody ended.

@@ -11,6 +11,7 @@ use super::{
     clock,
     context::Context,
     entry::{Entry, REFRESH},
+    memory::Repeated,
     pass::{Pass, PassEnd, Work},
     read::condition,
     status::{self, Findings},
@@ -71,6 +72,10 @@ impl Pass<'_> {
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
             return true;
         }
+        if patch.get("operation").is_none() && !self.refreshed && self.says_nothing_new(&old, &new)
+        {
+            return true;
+        }
         if patch.get("operation").is_none()
             && !self.refreshed
             && status::differ_in_words(&old, &new)
@@ -87,6 +92,23 @@ impl Pass<'_> {
         self.memory.written_at = Some(Instant::now());
         self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
         written
+    }
+
+    /// True when a status says no more than that an automated sync has failed once more as it did
+    /// before. What the next try has to know is kept in memory then.
+    fn says_nothing_new(&mut self, old: &Value, new: &Value) -> bool {
+        let state = |status: &Value| status.get("operationState").cloned();
+        let mut same = new.clone();
+        if let (Some(state), Some(same)) = (state(old), same.as_object_mut()) {
+            same.insert("operationState".to_owned(), state);
+        }
+        let told = self.app.status.as_ref().and_then(|status| status.operation_state.clone());
+        let (Some(told), Some(last)) = (told, self.operation.clone()) else { return false };
+        if !self.is_repeated() || shape::merge_patch(old, &same).is_some() {
+            return false;
+        }
+        self.memory.repeated = Some(Repeated { told, last });
+        true
     }
 
     /// Sends the patch and takes over the answer; false when it was not taken.
@@ -162,7 +184,10 @@ pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why
     let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
     let mut new = old.clone();
     new["conditions"] = Value::from(conditions);
-    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
+    // Where the objects were put stays known: a deletion may need it.
+    let compared = old.pointer("/sync/comparedTo").filter(|compared| compared.is_object());
+    let compared = compared.cloned().unwrap_or_else(|| json!({"destination": {}}));
+    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": compared});
     new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
     let Some(patch) = shape::merge_patch(&old, &new) else { return PassEnd::default() };
     match ctx.patch_application(&entry.name, &json!({"status": patch})).await {

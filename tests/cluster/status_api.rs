@@ -194,6 +194,33 @@ async fn read(stream: &mut Response, text: &mut String, wanted: impl Fn(&str) ->
 }
 
 #[tokio::test]
+async fn the_tree_shows_what_git_names_before_it_is_taken_over() {
+    let Some(scene) = Scene::begin("adopt").await else { return };
+    scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, ""));
+    scene.repo.write("shop/missing.yaml", &config_map("missing", &[]));
+    scene.repo.commit("Open the shop");
+    scene.target.apply(&deployment("web", "shop/web:1.0", 1, ""));
+    scene.application("shop", |app| app["spec"]["syncPolicy"] = json!({}));
+    let compared = |app: &Value| app["status"]["sync"]["status"] == "OutOfSync";
+    scene.until("shop", "to be compared", compared).await;
+    let web = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    let tree = scene.api("GET", "shop", "/resource-tree", None);
+    let nodes = tree["nodes"].as_array().expect("a list");
+    let of = |kind: &str| nodes.iter().find(|node| node["kind"] == kind);
+    let shown = of("Deployment").unwrap_or_else(|| panic!("{tree:#}"));
+    assert_eq!(shown["uid"], web["metadata"]["uid"]);
+    assert_eq!(shown["images"], json!(["shop/web:1.0"]));
+    assert!(of("ConfigMap").is_none(), "{tree:#}");
+
+    scene.sync("shop", &json!({}));
+    scene.healthy("shop", &scene.repo.head()).await;
+    let tree = scene.api("GET", "shop", "/resource-tree", None);
+    let nodes = tree["nodes"].as_array().expect("a list");
+    let deployments = nodes.iter().filter(|node| node["kind"] == "Deployment");
+    assert_eq!(deployments.count(), 1, "{tree:#}");
+}
+
+#[tokio::test]
 async fn a_stream_shows_a_sync_and_ends_with_the_controller() {
     let Some(scene) = Scene::begin("stream").await else { return };
     let first = write_shop(&scene);
