@@ -433,6 +433,8 @@ fn backoff_doubles_up_to_its_longest_wait() {
     assert_eq!(seconds(&own, &[0, 1, 2, 3, 4]), [60, 180, 540, 1620, 3600]);
     let odd = Backoff { duration: "soon".into(), factor: Some(-4), max_duration: "10s".into() };
     assert_eq!(odd.delay(9), Duration::from_secs(10));
+    let none = Backoff { duration: "0s".into(), factor: None, max_duration: "0s".into() };
+    assert_eq!(seconds(&none, &[0, 9]), [1, 1]);
 }
 
 #[test]

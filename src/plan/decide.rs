@@ -226,9 +226,10 @@ fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) 
     Step {
         tier: tier(&id.group_kind()),
         needs,
-        // Once we own a field it is applied with the value it has; adoption must not take it.
+        // Where we own such a field and Git names it, it is in the body with the value it has.
+        // What Git does not name is given up first, and adoption must not take any of it.
         yields: match action {
-            Action::Adopt => subject.yields.clone(),
+            Action::Adopt | Action::Apply => subject.yields.clone(),
             _ => Vec::new(),
         },
         force: mode.force || options::has(value, "Force", "true"),

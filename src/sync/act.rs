@@ -1,7 +1,7 @@
 //! Carrying out a sync operation, pass by pass: each pass applies what can be applied now and
 //! says what the rest waits for.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::time::Instant;
@@ -83,7 +83,7 @@ pub(crate) async fn operate(pass: &mut Pass<'_>, work: &mut Work) {
         if decision.plan.steps.is_empty() {
             return settle(pass, work, &sync, decision);
         }
-        if announces_kinds(pass, &decision.plan) && !pass.publish(Some(work), false).await {
+        if brings_new_kinds(pass, &decision.plan) && !pass.publish(Some(work), false).await {
             return;
         }
         let outcome = execute(pass, &decision.plan).await;
@@ -161,21 +161,16 @@ pub(crate) fn subjects(work: &Work) -> Vec<Subject> {
     work.view.seen.iter().map(|seen| seen.subject.clone()).collect()
 }
 
-/// True when something is created: the kinds have to stand in the status first, so that a process
-/// that is killed in between finds all it has made. A further try whose kinds stand there already
-/// has nothing to announce.
-fn announces_kinds(pass: &Pass<'_>, plan: &Plan) -> bool {
-    let status = pass.app.status.as_ref();
-    let known: BTreeSet<GroupKind> = status
-        .into_iter()
-        .flat_map(|status| &status.resources)
-        .map(|entry| GroupKind::new(&entry.group, &entry.kind))
-        .collect();
-    let again = pass.operation.as_ref().is_some_and(|state| state.retry_count > 0);
-    plan.steps
-        .iter()
-        .filter(|step| step.action == Action::Create)
-        .any(|step| !again || !known.contains(&step.id.group_kind()))
+/// True when an object of a kind is written that the status does not name yet: it has to stand
+/// there first, so that a process that is killed in between finds all that it has made.
+fn brings_new_kinds(pass: &Pass<'_>, plan: &Plan) -> bool {
+    let resources = pass.app.status.as_ref().map(|status| status.resources.as_slice());
+    let named = |kind: &GroupKind| {
+        let mut named = resources.unwrap_or_default().iter();
+        named.any(|entry| entry.group == kind.group && entry.kind == kind.kind)
+    };
+    let written = plan.steps.iter().filter(|step| step.action != Action::Prune);
+    written.map(|step| step.id.group_kind()).any(|kind| !named(&kind))
 }
 
 /// Executes a plan against the cluster.

@@ -1,7 +1,7 @@
 //! All applications: one entry and one task for each, born and ended by the watch on the resource.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -95,9 +95,7 @@ impl Fleet {
         entry.gone.cancel();
         entry.wait_for_kinds(None);
         ctx.board.remove(name);
-        ctx.store.forget(name);
-        ctx.sources.read_by_nobody(name);
-        ctx.claims.set(name, BTreeSet::new());
+        ctx.forget(name);
     }
 
     /// The task of one application: one pass at a time, whenever somebody asks for one.
@@ -130,8 +128,9 @@ impl Fleet {
                     () = entry.gone.cancelled() => return,
                 }
             }
-            let Ok(_slot) = self.slots.acquire().await else { return };
+            // The memory first: the status API may hold it for a moment, and a slot is for work.
             let mut memory = entry.memory.lock().await;
+            let Ok(_slot) = self.slots.acquire().await else { return };
             let end = tokio::select! {
                 end = pass::pass(&ctx, &entry, &mut memory) => end,
                 () = patience(&entry) => return,

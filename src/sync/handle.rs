@@ -107,13 +107,14 @@ impl Handle {
     /// What an application consists of right now; `None` when there is no such application.
     pub async fn detail(&self, app: &str) -> Option<Detail> {
         let (ctx, entry, app) = self.parts(app)?;
-        let mut memory = entry.memory.lock().await;
-        let mut detail =
-            Detail { drifts: memory.drifts.iter().cloned().collect(), ..Detail::default() };
+        let drifts = entry.memory.lock().await.drifts.iter().cloned().collect();
+        let mut detail = Detail { drifts, ..Detail::default() };
         let Ok(project) = read::permitted(ctx, &app) else { return Some(detail) };
         let Ok((resolved, _)) = read::resolve_spec(ctx, &app).await else { return Some(detail) };
         let Ok(desired) = read::manifests(ctx, &app, &resolved).await else { return Some(detail) };
         let kinds = observe::kinds(&app, &desired);
+        // Taken as late as possible: a pass of this application waits for it.
+        let mut memory = entry.memory.lock().await;
         let view = observe::view(ctx, &app, &project, &desired, &kinds, &mut memory).await;
         drop(memory);
         for seen in &view.seen {

@@ -34,8 +34,8 @@ pub(crate) struct Memory {
     pub(crate) drifts: VecDeque<DriftRecord>,
     /// The present revision and source were synced, or found in sync, before.
     pub(crate) synced: bool,
-    /// Commits of the sources at which the application was last found in sync.
-    pub(crate) synced_at: Vec<String>,
+    /// The sources with their commits, and the destination, that were last found in sync.
+    pub(crate) synced_at: Option<(Resolved, Destination)>,
     /// Who has to act after the last failure.
     pub(crate) turn: Option<Turn>,
     /// An apply was refused because an object that is to be pruned stands in its way.

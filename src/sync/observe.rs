@@ -15,7 +15,7 @@ use crate::{
     apply,
     cluster::{Presence, Store, WatchState},
     health::{self, Child, Health},
-    object::{GroupKind, LiveObject, ObjectId, Turn},
+    object::{GroupKind, LiveObject, ObjectId, Turn, meta, tracking},
     plan::{
         self, Desired, FieldDrift, Fingerprint, Kinds, ScopeOf, Step, Target, Verdict,
         decide::{State, Subject},
@@ -39,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) drifts: Vec<FieldDrift>,
     /// It was there and is not any more.
     pub(crate) deleted: bool,
+    /// Another tool applied it, and as Git says: an apply would change nothing but its owner.
+    pub(crate) agrees: bool,
     /// Why it must not be touched, or could not be looked at.
     pub(crate) note: Option<Note>,
 }
@@ -207,7 +209,15 @@ async fn see(
 
 fn seen(target: Target, state: State, live: Option<Arc<LiveObject>>) -> Seen {
     let subject = Subject { target, state, health: None, yields: Vec::new() };
-    Seen { subject, live, health: None, drifts: Vec::new(), deleted: false, note: None }
+    Seen {
+        subject,
+        live,
+        health: None,
+        drifts: Vec::new(),
+        deleted: false,
+        agrees: false,
+        note: None,
+    }
 }
 
 async fn compare(
@@ -220,6 +230,7 @@ async fn compare(
 ) -> Seen {
     let autoscaled = ctx.store.autoscaler_of(&target.id).is_some();
     let fields = plan::yields::fields(&target.id, &app.spec.ignore_differences, autoscaled);
+    let fields = plan::yields::resolve(fields, target, &live);
     let target = if fields.is_empty() {
         target.clone()
     } else {
@@ -245,7 +256,14 @@ async fn compare(
             ctx.store.settle(&live.id);
         }
         Verdict::Changed => seen.subject.state = State::Changed,
-        Verdict::Unmanaged => seen.subject.state = State::Unmanaged,
+        Verdict::Unmanaged => {
+            seen.subject.state = State::Unmanaged;
+            // An automated application takes it over now; of others it has to be known whether the
+            // tool that applied it left it as Git says.
+            if app.spec.automated().is_none() {
+                seen.agrees = would_change_nothing(ctx, &seen.subject.target, &live, memory).await;
+            }
+        }
         Verdict::Drifted(drifts) => {
             seen.subject.state = State::Drifted;
             seen.drifts = drifts;
@@ -308,6 +326,38 @@ async fn ask(ctx: &Context, seen: &mut Seen, live: &LiveObject, memory: &mut Mem
         seen.subject.state = State::Drifted;
         seen.drifts = plan::compare::drift(&seen.subject.target, live);
     }
+}
+
+/// True when an apply would leave an object that we never applied as it is, but for the marks of
+/// who tracks it.
+async fn would_change_nothing(
+    ctx: &Context,
+    target: &Target,
+    live: &LiveObject,
+    memory: &mut Memory,
+) -> bool {
+    let question = (target.digest, live.resource_version.clone());
+    if let Some((_, answer)) = memory.dry_runs.get(&live.id).filter(|(q, _)| *q == question) {
+        return *answer;
+    }
+    let deadline = Instant::now() + DRY_RUN_LIMIT;
+    let Ok(predicted) = apply::dry_run(&probe(target), &ctx.cluster, deadline).await else {
+        return false;
+    };
+    let answer = unmarked(predicted) == unmarked(live.value());
+    memory.dry_runs.insert(live.id.clone(), (question, answer));
+    answer
+}
+
+/// Without what changes on every write and without the marks of who tracks it.
+fn unmarked(object: Value) -> Value {
+    let mut object = strip(object);
+    if let Some(annotations) = meta::map_mut(&mut object, "annotations") {
+        for mark in tracking::MARKS {
+            annotations.remove(mark);
+        }
+    }
+    object
 }
 
 /// The apply whose outcome is asked for.

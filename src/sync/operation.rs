@@ -195,6 +195,19 @@ fn result_of(step: &crate::plan::Step, came: &StepResult) -> ResourceResult {
     }
 }
 
+/// What a running operation is about: once it has begun, the commits that it began with, so that a
+/// push in between does not mix two of them.
+pub(crate) fn in_focus(state: &OperationState) -> Option<SyncOperation> {
+    let mut sync = state.operation.sync.clone()?;
+    if let Some(result) = &state.sync_result
+        && pinned(&sync).is_empty()
+    {
+        sync.revision.clone_from(&result.revision);
+        sync.revisions.clone_from(&result.revisions);
+    }
+    Some(sync)
+}
+
 /// The commits that a sync is pinned to, one for each source; empty when it is not pinned.
 pub(crate) fn pinned(sync: &SyncOperation) -> Vec<String> {
     match sync.revisions.as_slice() {

@@ -111,6 +111,10 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let ok = pass.run().await;
     let app = Arc::clone(&pass.app);
     let next = pass.next;
+    if entry.gone.is_cancelled() {
+        // It went while this pass asked for watches and polls: they are nobody's now.
+        ctx.forget(&entry.name);
+    }
     ctx.metrics.pass_finished(labels(&app), started.elapsed(), ok);
     PassEnd { next }
 }
@@ -247,17 +251,21 @@ impl Pass<'_> {
         Ok(desired)
     }
 
-    /// True when this revision and source were in sync before: what differs now is drift.
+    /// True when this revision of these sources was in sync with this destination before: what
+    /// differs now is drift.
     fn synced_before(&self, resolved: &Resolved) -> bool {
+        let destination = &self.app.spec.destination;
+        let known = self.memory.synced_at.as_ref();
+        if known.is_some_and(|(at, place)| at == resolved && place == destination) {
+            return true;
+        }
         let sync = self.app.status.as_ref().map(|status| &status.sync);
-        let said_so = sync.is_some_and(|sync| {
-            sync.status == SyncCode::Synced
+        sync.filter(|sync| sync.compared_to.destination == *destination).is_some_and(|sync| {
+            let said_so = sync.status == SyncCode::Synced
                 && sync.revision == resolved.revision()
-                && sync.compared_to.source.as_ref() == resolved.sources.first()
-        });
-        said_so
-            || self.memory.synced_at == resolved.revisions
-            || operation::succeeded_before(self.last_operation(), resolved)
+                && sync.compared_to.source.as_ref() == resolved.sources.first();
+            said_so || operation::succeeded_before(self.last_operation(), resolved)
+        })
     }
 
     /// The operation before this pass: the one in the status, or a later one that only repeated it.
@@ -303,8 +311,7 @@ impl Pass<'_> {
 
     /// What the operation is about, when that is not what the specification says.
     async fn focus(&mut self, spec: &Resolved) -> Option<Resolved> {
-        let sync = self.operation.as_ref()?.operation.sync.clone();
-        let Some(sync) = sync else {
+        let Some(sync) = operation::in_focus(self.operation.as_ref()?) else {
             self.end(OperationPhase::Error, "the operation names nothing to do");
             return None;
         };
@@ -340,7 +347,8 @@ impl Pass<'_> {
         self.note_view(&work.view);
         self.note_unmanaged(&work.view);
         if status::is_in_sync(&work.view) && work.desired.complete {
-            self.memory.synced_at.clone_from(&work.resolved.revisions);
+            let destination = self.app.spec.destination.clone();
+            self.memory.synced_at = Some((work.resolved.clone(), destination));
         }
         self.forget(&work);
         self.publish(Some(&work), false).await;
@@ -372,7 +380,8 @@ impl Pass<'_> {
             changed: appeared || is(State::Changed) || is(State::Unmanaged),
             drifted: deleted || is(State::Drifted),
             prunable,
-            synced_before: self.memory.synced,
+            // What another tool applied has to become ours, whatever that tool said of it.
+            synced_before: self.memory.synced && !is(State::Unmanaged),
         };
         let answer = gate::answer(question);
         if answer == gate::Answer::Sync
@@ -390,8 +399,9 @@ impl Pass<'_> {
 
     /// How long an automated sync of a revision that failed has to wait.
     fn retry_wait(&mut self, work: &Work) -> Option<Duration> {
-        let last = operation::last_attempt(self.last_operation(), &work.resolved)?.clone();
-        let last = &last;
+        // One that ended in this very pass does not stand in the status yet.
+        let last = self.operation.as_ref().or_else(|| self.last_operation());
+        let last = &operation::last_attempt(last, &work.resolved)?.clone();
         if last.message == TERMINATED {
             let wait = operation::due_in(last, TERMINATED_PAUSE, self.now);
             return (wait > Duration::ZERO).then_some(wait);
@@ -450,14 +460,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Somebody confirmed the deletion after the last sync ended.
+    /// Somebody confirmed the deletion after the last sync that got to its end: the one that runs
+    /// now may wait for long, and the word holds until it is done.
     fn deletion_approved(&self) -> bool {
         let approved = annotation(&self.app, DELETION_APPROVED);
         let Some(at) = approved.and_then(|time| time.parse::<Timestamp>().ok()) else {
             return false;
         };
-        let state = self.app.status.as_ref().and_then(|status| status.operation_state.as_ref());
-        state.is_none_or(|state| at >= state.started_at.0)
+        let history = self.app.status.as_ref().and_then(|status| status.history.last());
+        history.and_then(|last| last.deployed_at.as_ref()).is_none_or(|last| at >= last.0)
     }
 
     fn forget(&mut self, work: &Work) {
@@ -477,8 +488,20 @@ impl Pass<'_> {
         self.entry.wait_for_kinds(None);
         let invalid = stopped.condition.kind == ConditionType::InvalidSpecError.as_str();
         self.memory.turn = Some(stopped.turn);
-        if let Standing::Requested(requested) = operation::standing(&self.app) {
-            self.operation = Some(operation::start(*requested, self.now));
+        match operation::standing(&self.app) {
+            _ if self.operation.is_some() => {}
+            Standing::Requested(requested) => {
+                self.operation = Some(operation::start(*requested, self.now));
+            }
+            // A server that does not answer for a moment ends nothing.
+            Standing::Running(state) if stopped.turn != Turn::Cluster => {
+                self.operation = Some(*state);
+            }
+            Standing::Terminating(state) => {
+                self.operation = Some(*state);
+                self.end(OperationPhase::Failed, TERMINATED);
+            }
+            Standing::Running(_) | Standing::Idle => {}
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
             self.end_with_condition(OperationPhase::Error, &stopped.condition.message);

@@ -59,7 +59,12 @@ impl Pass<'_> {
         let new = status::build(&self.app, found, clock::now());
         let old = serde_json::to_value(&self.app.status).unwrap_or_default();
         let mut patch = json!({});
-        if let Some(status) = shape::merge_patch(&old, &new) {
+        if let Some(mut status) = shape::merge_patch(&old, &new) {
+            // A new request may have cleared the last state meanwhile: a part of ours would then be
+            // all of it.
+            if let Some(state) = status.get_mut("operationState").filter(|s| s.is_object()) {
+                *state = whole(state, &new["operationState"]);
+            }
             patch["status"] = status;
         }
         if self.refreshed {
@@ -173,6 +178,19 @@ impl Pass<'_> {
     }
 }
 
+/// A merge patch that makes `new` of what `patch` was computed for, and of nothing as well.
+fn whole(patch: &Value, new: &Value) -> Value {
+    let (Some(patch), Some(new)) = (patch.as_object(), new.as_object()) else { return new.clone() };
+    let mut all = new.clone();
+    for (key, change) in patch {
+        match new.get(key) {
+            None => drop(all.insert(key.clone(), change.clone())),
+            Some(value) => drop(all.insert(key.clone(), whole(change, value))),
+        }
+    }
+    Value::Object(all)
+}
+
 /// An Application that does not parse: say so on the resource itself and wait for an edit.
 pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why: &str) -> PassEnd {
     let old = latest.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -211,6 +229,24 @@ pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why
         Err(cause) => {
             tracing::warn!(app = entry.name, %cause, "the status was not written");
             PassEnd { next: Some(STATUS_RETRY) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patch_of_an_operation_is_whole_also_when_there_is_none_any_more() {
+        let old = json!({"phase": "Running", "message": "waits", "operation": {"sync": {"a": 1}}});
+        let new = json!({"phase": "Succeeded", "operation": {"sync": {"b": 2}}});
+        let patch = shape::merge_patch(&old, &new).expect("they differ");
+        let patch = whole(&patch, &new);
+        for base in [old, Value::Null] {
+            let mut base = base;
+            json_patch::merge(&mut base, &patch);
+            assert_eq!(base, new);
         }
     }
 }

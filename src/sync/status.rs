@@ -156,7 +156,7 @@ fn sync_code(view: Option<&View>, conditions: &[shape::Condition]) -> SyncCode {
 
 /// True when nothing differs.
 pub(crate) fn is_in_sync(view: &View) -> bool {
-    view.seen.iter().all(|seen| seen.subject.state == State::Clean)
+    view.seen.iter().all(|seen| seen.subject.state == State::Clean || seen.agrees)
         && view.stale.iter().all(|live| is_extraneous(&live.value()))
 }
 
@@ -216,6 +216,7 @@ fn resource(seen: &Seen) -> Value {
     let status = match (&seen.note, &seen.subject.state) {
         (Some(Note::Unseen(_) | Note::Forbidden(_)), _) => SyncCode::Unknown,
         (_, State::Clean) => SyncCode::Synced,
+        _ if seen.agrees => SyncCode::Synced,
         _ => SyncCode::OutOfSync,
     };
     let mut entry = json!({

@@ -14,6 +14,7 @@ mod common;
 mod told;
 
 mod arrival;
+mod attempts;
 mod bad_input;
 mod bed;
 mod chaos;
@@ -32,3 +33,4 @@ mod prune;
 mod repositories;
 mod shared;
 mod status_api;
+mod yields;
