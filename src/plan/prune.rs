@@ -3,18 +3,19 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{Desired, options};
-use crate::object::{LiveObject, ObjectId};
+use crate::object::{LiveObject, ObjectId, is_hook};
 
 /// Up to this many deletions an automated sync needs no confirmation, unless they are all.
 pub const UNCONFIRMED_OBJECTS_MAX: usize = 9;
 
 /// The live objects that carry our tracking id and that Git does not name.
 ///
-/// Objects with an owner are their owner's to delete; objects that are on their way out need no
-/// second request.
+/// Objects with an owner are their owner's to delete. Hooks are left out of what is wanted, so
+/// that Git does not name them says nothing: whoever runs them takes them away.
 pub fn candidates(tracked: &[Arc<LiveObject>], desired: &Desired) -> Vec<Arc<LiveObject>> {
     let named: HashSet<&ObjectId> = desired.targets.iter().map(|target| &target.id).collect();
-    tracked.iter().filter(|live| !live.has_owner && !named.contains(&live.id)).cloned().collect()
+    let unnamed = tracked.iter().filter(|live| !live.has_owner && !named.contains(&live.id));
+    unnamed.filter(|live| !is_hook(&live.value())).cloned().collect()
 }
 
 /// True for an object that says `Prune=false`.
@@ -59,7 +60,42 @@ pub fn held(budget: Budget) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::object::meta;
+
+    fn live(value: &Value) -> LiveObject {
+        LiveObject {
+            id: meta::id(value).unwrap(),
+            gvk: meta::gvk(value).unwrap(),
+            uid: String::new(),
+            resource_version: String::new(),
+            app: None,
+            body: value.to_string().into_boxed_str(),
+            own: None,
+            others: None,
+            has_owner: false,
+            terminating: false,
+        }
+    }
+
+    fn map(annotations: &Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+               "metadata": {"name": "a", "namespace": "prod", "annotations": annotations}})
+    }
+
+    #[test]
+    fn a_live_hook_is_nothing_to_prune() {
+        for (annotations, wanted) in [
+            (json!({}), 1),
+            (json!({"argocd.argoproj.io/hook": "PreSync"}), 0),
+            (json!({"helm.sh/hook": "test"}), 0),
+        ] {
+            let tracked = [Arc::new(live(&map(&annotations)))];
+            assert_eq!(candidates(&tracked, &Desired::default()).len(), wanted, "{annotations}");
+        }
+    }
 
     #[test]
     fn a_large_prune_waits_for_a_person() {
