@@ -10,6 +10,7 @@ pub mod meta;
 pub mod order;
 pub mod path;
 pub mod quantity;
+pub mod repository;
 pub mod tracking;
 pub mod tree;
 pub mod turn;

@@ -8,7 +8,7 @@ use globset::GlobBuilder;
 use super::ScopeOf;
 use crate::{
     api::{AppProject, ApplicationSpec, Destination, GroupKindGlob},
-    object::ObjectId,
+    object::{ObjectId, repository},
 };
 
 /// Everything in the specification that the project forbids, in words.
@@ -72,10 +72,15 @@ pub fn object(
     Ok(())
 }
 
+/// Whoever is named in the URL, a rule that denies holds; one that permits is about this very URL.
 fn source_permitted(project: &AppProject, url: &str) -> bool {
+    let url = repository::ruled(url);
+    let plain = repository::without_user(&url);
     permitted(project.spec.source_repos.iter().map(|rule| {
         let (rule, denies) = negation(rule);
-        (glob(rule.trim_end_matches(".git"), url.trim_end_matches(".git"), true), denies)
+        let rule = repository::ruled(rule);
+        let plain = plain.as_deref().filter(|_| denies);
+        (glob(&rule, &url, true) || plain.is_some_and(|url| glob(&rule, url, true)), denies)
     }))
 }
 
@@ -192,5 +197,35 @@ mod tests {
         assert!(source_permitted(&rules, "https://git.example/team/shop.git"));
         assert!(!source_permitted(&rules, "https://git.example/team/sub/shop"));
         assert!(!source_permitted(&rules, "https://git.example/other/shop"));
+    }
+
+    #[test]
+    fn no_spelling_of_a_repository_gets_past_a_rule() {
+        let mut rules = project(&[("*", "*")]);
+        rules.spec.source_repos =
+            vec!["*".to_owned(), "!https://git.example/secret.git".to_owned()];
+        for url in [
+            "https://git.example/secret",
+            "https://git.example/secret/",
+            "https://git.example/Secret.git/",
+            "https://GIT.example:443/secret",
+            "https://bob@git.example/secret",
+            "https://git.example/x/../%73ecret",
+        ] {
+            assert!(!source_permitted(&rules, url), "{url}");
+        }
+        assert!(source_permitted(&rules, "https://git.example/secrets"));
+
+        rules.spec.source_repos = vec!["https://git.example/Team/**".to_owned()];
+        let table = [
+            ("https://git.example/team/shop.git/", true),
+            ("https://git.example/team/a/b", true),
+            ("https://git.example/team/../secret", false),
+            ("https://git.example/team/%2e%2e/secret", false),
+            ("https://git.example/team/..%2fsecret", false),
+        ];
+        for (url, wanted) in table {
+            assert_eq!(source_permitted(&rules, url), wanted, "{url}");
+        }
     }
 }
