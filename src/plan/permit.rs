@@ -7,22 +7,14 @@ use globset::GlobBuilder;
 
 use super::ScopeOf;
 use crate::{
-    api::{AppProject, ApplicationSpec, Destination, GroupKindGlob},
+    api::{AppProject, ApplicationSource, ApplicationSpec, Destination, GroupKindGlob},
     object::{ObjectId, repository},
 };
 
 /// Everything in the specification that the project forbids, in words.
 pub fn violations(project: &AppProject, spec: &ApplicationSpec) -> Vec<String> {
     let name = project.metadata.name.as_deref().unwrap_or_default();
-    let mut found = Vec::new();
-    for source in spec.sources() {
-        if !source_permitted(project, &source.repo_url) {
-            found.push(format!(
-                "project {name} does not permit the repository {}; add it to its sourceRepos",
-                source.repo_url
-            ));
-        }
-    }
+    let mut found = repositories(project, spec.sources());
     if !destination_permitted(project, &spec.destination, &spec.destination.namespace) {
         found.push(format!(
             "project {name} does not permit the destination {} namespace {:?}; add it to its \
@@ -32,6 +24,20 @@ pub fn violations(project: &AppProject, spec: &ApplicationSpec) -> Vec<String> {
         ));
     }
     found
+}
+
+/// The sources that the project forbids, in words.
+pub fn repositories(project: &AppProject, sources: &[ApplicationSource]) -> Vec<String> {
+    let name = project.metadata.name.as_deref().unwrap_or_default();
+    let forbidden = sources.iter().filter(|source| !source_permitted(project, &source.repo_url));
+    forbidden
+        .map(|source| {
+            format!(
+                "project {name} does not permit the repository {}; add it to its sourceRepos",
+                source.repo_url
+            )
+        })
+        .collect()
 }
 
 /// Why the project forbids one object, or `Ok`.

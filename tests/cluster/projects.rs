@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{Scene, condition, config_map, resource},
-    support::AuditMark,
+    support::{AuditMark, Repo},
 };
 
 const SECRET: &str = "apiVersion: v1
@@ -97,6 +97,35 @@ async fn a_repository_or_destination_outside_the_project_stops_the_application()
     project(&scene, |_| ());
     scene.healthy("shop", &commit).await;
     scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
+async fn an_operation_with_a_source_of_its_own_is_no_freer_than_the_application() {
+    let Some(scene) = Scene::begin("opsource").await else { return };
+    let commit = write_settings(&scene);
+    project(&scene, |_| ());
+    scene.application("shop", |app| {
+        app["spec"]["project"] = json!("team");
+        app["spec"]["syncPolicy"] = json!({});
+    });
+    let compared = |app: &Value| app["status"]["sync"]["revision"] == commit;
+    scene.until("shop", "it to be compared", compared).await;
+    let other = Repo::init("elsewhere");
+    other.write("shop/evil.yaml", &config_map("evil", &[("key", "value")])).commit("Break in");
+    let source = json!({"repoURL": other.url(), "targetRevision": "main", "path": "shop"});
+    let mark = scene.plane.audit_mark();
+    scene.patch("shop", &json!({"operation": {"sync": {"source": source}}}));
+    let ended = |app: &Value| app["status"]["operationState"]["phase"] == "Error";
+    let app = scene.until("shop", "the operation to be refused", ended).await;
+    let message = app["status"]["operationState"]["message"].as_str().unwrap_or_default();
+    println!("a forbidden source of an operation as people see it: {message}");
+    assert!(message.contains(&other.url()) && message.contains("sourceRepos"), "{message}");
+    assert!(app["operation"].is_null(), "{app:#}");
+    assert_eq!(scene.writes_since(mark), []);
+
+    // The same with a source that the project permits.
+    scene.patch("shop", &json!({"operation": {"sync": {"source": app["spec"]["source"]}}}));
+    scene.healthy("shop", &commit).await;
 }
 
 #[tokio::test]
