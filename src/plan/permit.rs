@@ -134,11 +134,11 @@ pub const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
 /// The name of the cluster that runs us.
 pub const IN_CLUSTER_NAME: &str = "in-cluster";
 
-fn server_of(to: &Destination) -> &str {
+pub(super) fn server_of(to: &Destination) -> &str {
     if to.server.is_empty() && to.is_in_cluster() { IN_CLUSTER_SERVER } else { &to.server }
 }
 
-fn cluster_name(to: &Destination) -> &str {
+pub(super) fn cluster_name(to: &Destination) -> &str {
     match (to.name.is_empty(), to.is_in_cluster()) {
         (false, _) => &to.name,
         (true, true) => IN_CLUSTER_NAME,

@@ -18,7 +18,7 @@ impl Pass<'_> {
             let id = &seen.subject.target.id;
             match &seen.note {
                 Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
-                Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
+                Some(Note::Forbidden(why) | Note::Withheld(why)) => forbidden.push(why.clone()),
                 Some(Note::Unseen(why)) => unseen.push(why.clone()),
                 None => {
                     let others = self.ctx.claims.others(&app, id);

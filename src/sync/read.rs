@@ -82,8 +82,13 @@ pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProje
     usable(spec.sources())?;
     let project = ctx.project(spec.project()).map_err(refuse)?;
     match plan::permit::violations(&project, spec).as_slice() {
-        [] => Ok(project),
-        found => Err(refuse(found.join("; "))),
+        [] => {}
+        found => return Err(refuse(found.join("; "))),
+    }
+    let name = app.metadata.name.as_deref().unwrap_or_default();
+    match plan::restrict::refusal(&project, name, &spec.destination) {
+        None => Ok(project),
+        Some(why) => Err(refuse(why)),
     }
 }
 

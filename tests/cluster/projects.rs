@@ -100,6 +100,37 @@ async fn a_repository_or_destination_outside_the_project_stops_the_application()
 }
 
 #[tokio::test]
+async fn what_a_project_demands_and_nobody_sees_to_stops_its_applications() {
+    let Some(scene) = Scene::begin("unkept").await else { return };
+    let commit = write_settings(&scene);
+    let window = json!({"kind": "deny", "schedule": "* * * * *", "duration": "24h",
+        "applications": ["*"]});
+    project(&scene, |project| {
+        project["spec"]["signatureKeys"] = json!([{"keyID": "4AEE18F83AFDEB23"}]);
+        project["spec"]["syncWindows"] = json!([window]);
+    });
+    application(&scene);
+    let message = scene.condition("shop", "InvalidSpecError").await;
+    println!("restrictions that nobody sees to as people see them: {message}");
+    for text in ["project team", "signatureKeys", "syncWindows"] {
+        assert!(message.contains(text), "{message}");
+    }
+    // Nor does it by hand.
+    scene.patch("shop", &json!({"operation": {"sync": {}}}));
+    let ended = |app: &Value| app["status"]["operationState"]["phase"] == "Error";
+    scene.until("shop", "the operation to be refused", ended).await;
+    assert_eq!(scene.writes_since(AuditMark::default()), []);
+
+    // A window for others is none for this one.
+    let window = json!({"kind": "deny", "schedule": "* * * * *", "duration": "24h",
+        "applications": ["depot"]});
+    project(&scene, |project| project["spec"]["syncWindows"] = json!([window]));
+    let app = scene.healthy("shop", &commit).await;
+    assert_eq!(condition(&app, "InvalidSpecError"), None);
+    scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
 async fn an_operation_with_a_source_of_its_own_is_no_freer_than_the_application() {
     let Some(scene) = Scene::begin("opsource").await else { return };
     let commit = write_settings(&scene);
