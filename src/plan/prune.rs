@@ -1,12 +1,19 @@
-//! Which live objects Git no longer names, and whether it is safe to delete them.
+//! Which live objects may be deleted: what Git no longer names, and what goes with its application.
 
 use std::{collections::HashSet, sync::Arc};
 
+use serde_json::Value;
+
 use super::{Desired, options};
-use crate::object::{LiveObject, ObjectId, is_hook};
+use crate::object::{LiveObject, ObjectId, is_hook, meta};
 
 /// Up to this many deletions an automated sync needs no confirmation, unless they are all.
 pub const UNCONFIRMED_OBJECTS_MAX: usize = 9;
+/// Objects that a text about them names.
+const NAMED_MAX: usize = 3;
+/// How somebody confirms a deletion.
+const CONFIRM: &str = "set the annotation argocd.argoproj.io/deletion-approved of the application \
+                       to the present time";
 
 /// The live objects that carry our tracking id and that Git does not name.
 ///
@@ -18,9 +25,102 @@ pub fn candidates(tracked: &[Arc<LiveObject>], desired: &Desired) -> Vec<Arc<Liv
     unnamed.filter(|live| !is_hook(&live.value())).cloned().collect()
 }
 
-/// True for an object that says `Prune=false`.
-pub fn is_kept(live: &LiveObject) -> bool {
-    options::has(&live.value(), "Prune", "false")
+/// What it takes to delete an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Nothing more.
+    Given,
+    /// The word of a person.
+    Asked,
+    /// It is never deleted.
+    Refused,
+}
+
+impl Consent {
+    fn of(option: Option<&str>) -> Self {
+        match option {
+            Some("false") => Self::Refused,
+            Some("confirm") => Self::Asked,
+            _ => Self::Given,
+        }
+    }
+}
+
+/// What it takes to prune an object: its own option `Prune`, or else `of_app`, its application's.
+pub fn consent(live: &Value, of_app: Option<&str>) -> Consent {
+    if is_to_be_kept(live) && options::of_object(live, "Prune").is_none() {
+        return Consent::Refused;
+    }
+    Consent::of(options::effective(live, "Prune", of_app))
+}
+
+/// What it takes to delete an object together with its application: its own option `Delete`, or
+/// else `of_app`, its application's.
+pub fn consent_to_cascade(live: &Value, of_app: Option<&str>) -> Consent {
+    if is_to_be_kept(live) {
+        return Consent::Refused;
+    }
+    Consent::of(options::effective(live, "Delete", of_app))
+}
+
+/// True for an object whose deletion, one day, will wait for a person; `of_app` looks an option of
+/// its application up.
+pub fn asks<'a>(object: &Value, of_app: &impl Fn(&str) -> Option<&'a str>) -> bool {
+    let confirm = |name| options::effective(object, name, of_app(name)) == Some("confirm");
+    confirm("Prune") || confirm("Delete")
+}
+
+/// Helm's word for the same: the object outlives its release.
+fn is_to_be_kept(live: &Value) -> bool {
+    meta::annotation(live, "helm.sh/resource-policy") == Some("keep")
+}
+
+/// Live objects by what their deletion takes.
+#[derive(Debug, Default)]
+pub struct Sorted {
+    /// They may go.
+    pub free: Vec<Arc<LiveObject>>,
+    /// They wait for the word of a person.
+    pub asked: Vec<ObjectId>,
+}
+
+impl Sorted {
+    /// Puts one object where it belongs. What is on its way out is not asked about any more, and
+    /// `confirmed` is the word of a person.
+    pub fn put(&mut self, live: &Arc<LiveObject>, consent: Consent, confirmed: bool) {
+        match consent {
+            Consent::Refused => {}
+            Consent::Asked if !confirmed && !live.terminating => self.asked.push(live.id.clone()),
+            Consent::Asked | Consent::Given => self.free.push(Arc::clone(live)),
+        }
+    }
+
+    /// What waits for a person, in words: `ConfigMap prod/a and 2 more`. `None` when nothing does.
+    pub fn waiting(&self) -> Option<String> {
+        let mut told: Vec<String> =
+            self.asked.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+        let more = self.asked.len().saturating_sub(NAMED_MAX);
+        if more > 0 {
+            told.push(format!("{more} more"));
+        }
+        (!told.is_empty()).then(|| told.join(" and "))
+    }
+}
+
+/// How the condition of a prune that waits for a person begins.
+pub const WAITING: &str = "waiting for pruning confirmation of ";
+
+/// The condition of a prune that waits for a person.
+pub fn waits_for_a_word(objects: &str) -> String {
+    format!("{WAITING}{objects}, which Git no longer names; {CONFIRM}, or put them back into Git")
+}
+
+/// The condition of a deletion of the whole application that waits for a person.
+pub fn cascade_waits_for_a_word(objects: &str) -> String {
+    format!(
+        "waiting for deletion confirmation of {objects}; nothing is deleted until then: {CONFIRM}, \
+         or take the finalizer away to leave all objects"
+    )
 }
 
 /// What the size of a prune is judged by.
@@ -47,8 +147,7 @@ pub fn held(budget: Budget) -> Option<String> {
     if pruned == 0 || !automated || confirmed {
         return None;
     }
-    let how = "sync by hand with prune, or set the annotation \
-               argocd.argoproj.io/deletion-approved to the present time, to confirm";
+    let how = format!("sync by hand with prune, or {CONFIRM}, to confirm");
     if pruned == live && !allow_empty {
         return Some(format!("auto-sync will wipe out all resources: {pruned} of {live}; {how}"));
     }
@@ -60,10 +159,9 @@ pub fn held(budget: Budget) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::object::meta;
 
     fn live(value: &Value) -> LiveObject {
         LiveObject {
@@ -95,6 +193,57 @@ mod tests {
             let tracked = [Arc::new(live(&map(&annotations)))];
             assert_eq!(candidates(&tracked, &Desired::default()).len(), wanted, "{annotations}");
         }
+    }
+
+    fn options(text: &str) -> Value {
+        map(&json!({"argocd.argoproj.io/sync-options": text}))
+    }
+
+    #[test]
+    fn an_object_is_deleted_as_it_says_or_else_as_its_application_says() {
+        use Consent::{Asked, Given, Refused};
+        let keep = map(&json!({"helm.sh/resource-policy": "keep"}));
+        let plain = map(&json!({}));
+        // object, option of the application, consent to a prune, consent to a cascade
+        let table = [
+            (&plain, "", Given, Given),
+            (&plain, "Prune=false", Refused, Given),
+            (&plain, "Prune=confirm", Asked, Given),
+            (&plain, "Delete=false", Given, Refused),
+            (&plain, "Delete=confirm", Given, Asked),
+            (&options("Prune=confirm"), "", Asked, Given),
+            (&options("Validate=false, Delete=confirm"), "", Given, Asked),
+            (&options("Prune=true"), "Prune=false", Given, Given),
+            (&options("Delete=false,Prune=false"), "Delete=confirm", Refused, Refused),
+            (&options("Delete=true"), "Delete=false", Given, Given),
+            (&keep, "", Refused, Refused),
+        ];
+        for (object, option, to_prune, to_cascade) in table {
+            let of_app = |name: &str| option.strip_prefix(name)?.strip_prefix('=');
+            assert_eq!(consent(object, of_app("Prune")), to_prune, "{object} {option}");
+            let found = consent_to_cascade(object, of_app("Delete"));
+            assert_eq!(found, to_cascade, "{object} {option}");
+            let asked = [to_prune, to_cascade].contains(&Asked);
+            assert_eq!(asks(object, &of_app), asked, "{object} {option}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_person_is_named_until_the_word_is_given() {
+        let object = Arc::new(live(&options("Prune=confirm")));
+        let going = Arc::new(LiveObject { terminating: true, ..(*object).clone() });
+        for (object, confirmed, waits) in
+            [(&object, false, true), (&object, true, false), (&going, false, false)]
+        {
+            let mut sorted = Sorted::default();
+            sorted.put(object, Consent::Asked, confirmed);
+            assert_eq!(sorted.waiting().is_some(), waits);
+            assert_eq!(sorted.free.is_empty(), waits);
+        }
+        let mut sorted = Sorted::default();
+        (0..5).for_each(|_| sorted.put(&object, Consent::Asked, false));
+        let wanted = "ConfigMap prod/a and ConfigMap prod/a and ConfigMap prod/a and 2 more";
+        assert_eq!(sorted.waiting().as_deref(), Some(wanted));
     }
 
     #[test]

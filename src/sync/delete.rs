@@ -3,18 +3,18 @@
 //! Rule: the finalizers of Argo CD (`controller/appcontroller.go`, `finalizeApplicationDeletion`).
 //! Without a finalizer nothing reaches us and nothing is deleted.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{act, observe, pass::Pass, read::condition};
+use super::{act, consent, observe, pass::Pass, read::condition};
 use crate::{
     api::{Application, ConditionType},
-    object::{GroupKind, LiveObject, meta},
+    object::GroupKind,
     plan::{
         StepResult,
         decide::{Extent, Mode, PruneOrder, decide},
-        options,
+        prune::{self, Sorted},
     },
 };
 
@@ -41,12 +41,11 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
         let text = format!("objects may be left: {}", incomplete.join("; "));
         return hold(pass, text).await;
     }
-    let doomed: Vec<Arc<LiveObject>> = pass
-        .ctx
-        .tracked(&instance)
-        .into_iter()
-        .filter(|live| !live.has_owner && !survives(live))
-        .collect();
+    let sorted = sort(pass, &instance);
+    if let Some(objects) = sorted.waiting() {
+        return hold(pass, prune::cascade_waits_for_a_word(&objects)).await;
+    }
+    let doomed = sorted.free;
     if doomed.is_empty() {
         return match out_of_reach(&pass.app, &pass.lost) {
             Some(why) => {
@@ -163,15 +162,19 @@ fn failed_kinds(pass: &Pass<'_>, kinds: &BTreeSet<GroupKind>) -> Vec<String> {
         .collect()
 }
 
-/// Objects that outlive their application: CRDs (their deletion would take all resources of the
-/// kind, everybody's, with it) and whatever says so.
-fn survives(live: &LiveObject) -> bool {
-    let value: Value = live.value();
-    let is_crd =
-        live.id.group == "apiextensions.k8s.io" && live.id.kind == "CustomResourceDefinition";
-    is_crd
-        || options::has(&value, "Delete", "false")
-        || meta::annotation(&value, "helm.sh/resource-policy") == Some("keep")
+/// The objects of the application by what their deletion takes. CRDs outlive it: their deletion
+/// would take all resources of the kind, everybody's, with it.
+fn sort(pass: &Pass<'_>, instance: &str) -> Sorted {
+    let of_app = pass.app.spec.sync_option("Delete");
+    let confirmed = consent::cascade_approved(&pass.app);
+    let mut sorted = Sorted::default();
+    for live in pass.ctx.tracked(instance).iter().filter(|live| !live.has_owner) {
+        if !live.id.is_definition() {
+            let consent = prune::consent_to_cascade(&live.value(), of_app);
+            sorted.put(live, consent, confirmed);
+        }
+    }
+    sorted
 }
 
 /// Says why the deletion can't go on.
