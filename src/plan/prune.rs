@@ -47,20 +47,29 @@ impl Consent {
 }
 
 /// What it takes to prune an object: its own option `Prune`, or else `of_app`, its application's.
-pub fn consent(live: &Value, of_app: Option<&str>) -> Consent {
-    if is_to_be_kept(live) && options::of_object(live, "Prune").is_none() {
-        return Consent::Refused;
+///
+/// A CRD that says nothing waits for a person: all objects of its kind go with it, everybody's.
+pub fn consent(live: &LiveObject, of_app: Option<&str>) -> Consent {
+    let value = live.value();
+    if options::of_object(&value, "Prune").is_none() {
+        if is_to_be_kept(&value) {
+            return Consent::Refused;
+        }
+        if live.id.is_definition() && of_app != Some("false") {
+            return Consent::Asked;
+        }
     }
-    Consent::of(options::effective(live, "Prune", of_app))
+    Consent::of(options::effective(&value, "Prune", of_app))
 }
 
 /// What it takes to delete an object together with its application: its own option `Delete`, or
-/// else `of_app`, its application's.
-pub fn consent_to_cascade(live: &Value, of_app: Option<&str>) -> Consent {
-    if is_to_be_kept(live) {
+/// else `of_app`, its application's. CRDs always outlive it.
+pub fn consent_to_cascade(live: &LiveObject, of_app: Option<&str>) -> Consent {
+    let value = live.value();
+    if live.id.is_definition() || is_to_be_kept(&value) {
         return Consent::Refused;
     }
-    Consent::of(options::effective(live, "Delete", of_app))
+    Consent::of(options::effective(&value, "Delete", of_app))
 }
 
 /// True for an object whose deletion, one day, will wait for a person; `of_app` looks an option of
@@ -220,11 +229,30 @@ mod tests {
         ];
         for (object, option, to_prune, to_cascade) in table {
             let of_app = |name: &str| option.strip_prefix(name)?.strip_prefix('=');
-            assert_eq!(consent(object, of_app("Prune")), to_prune, "{object} {option}");
-            let found = consent_to_cascade(object, of_app("Delete"));
+            let live = live(object);
+            assert_eq!(consent(&live, of_app("Prune")), to_prune, "{object} {option}");
+            let found = consent_to_cascade(&live, of_app("Delete"));
             assert_eq!(found, to_cascade, "{object} {option}");
             let asked = [to_prune, to_cascade].contains(&Asked);
             assert_eq!(asks(object, &of_app), asked, "{object} {option}");
+        }
+    }
+
+    #[test]
+    fn a_crd_is_not_pruned_without_a_word_and_never_goes_with_its_application() {
+        let table = [
+            ("", None, Consent::Asked),
+            ("", Some("true"), Consent::Asked),
+            ("", Some("false"), Consent::Refused),
+            ("Prune=true", None, Consent::Given),
+            ("Prune=false", None, Consent::Refused),
+        ];
+        for (own, of_app, wanted) in table {
+            let mut crd = options(own);
+            crd["apiVersion"] = json!("apiextensions.k8s.io/v1");
+            crd["kind"] = json!("CustomResourceDefinition");
+            assert_eq!(consent(&live(&crd), of_app), wanted, "{own:?} {of_app:?}");
+            assert_eq!(consent_to_cascade(&live(&crd), Some("true")), Consent::Refused);
         }
     }
 

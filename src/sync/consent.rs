@@ -33,7 +33,7 @@ impl Pass<'_> {
         let confirmed = self.deletion_approved();
         let mut sorted = Sorted::default();
         for live in &view.stale {
-            sorted.put(live, prune::consent(&live.value(), of_app), confirmed);
+            sorted.put(live, prune::consent(live, of_app), confirmed);
         }
         sorted
     }

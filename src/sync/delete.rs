@@ -162,17 +162,13 @@ fn failed_kinds(pass: &Pass<'_>, kinds: &BTreeSet<GroupKind>) -> Vec<String> {
         .collect()
 }
 
-/// The objects of the application by what their deletion takes. CRDs outlive it: their deletion
-/// would take all resources of the kind, everybody's, with it.
+/// The objects of the application by what their deletion takes.
 fn sort(pass: &Pass<'_>, instance: &str) -> Sorted {
     let of_app = pass.app.spec.sync_option("Delete");
     let confirmed = consent::cascade_approved(&pass.app);
     let mut sorted = Sorted::default();
     for live in pass.ctx.tracked(instance).iter().filter(|live| !live.has_owner) {
-        if !live.id.is_definition() {
-            let consent = prune::consent_to_cascade(&live.value(), of_app);
-            sorted.put(live, consent, confirmed);
-        }
+        sorted.put(live, prune::consent_to_cascade(live, of_app), confirmed);
     }
     sorted
 }

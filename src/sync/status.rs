@@ -183,9 +183,8 @@ fn resources(app: &Application, view: &View) -> Vec<Value> {
     for live in &view.stale {
         let mut entry = unnamed(live, &SyncCode::OutOfSync);
         entry["requiresPruning"] = Value::from(true);
-        let value = live.value();
-        let asked = prune::consent(&value, of_app("Prune")) == prune::Consent::Asked;
-        if asked || prune::asks(&value, &of_app) {
+        let asked = prune::consent(live, of_app("Prune")) == prune::Consent::Asked;
+        if asked || prune::asks(&live.value(), &of_app) {
             confirm(&mut entry);
         }
         entries.push((live.id.clone(), entry));
