@@ -107,10 +107,12 @@ fn out_of_reach(app: &Application, lost: &[String]) -> Option<String> {
              are; correct it"
         ));
     }
+    // A status that says nothing proves nothing: it may be lost, as in a cluster that was restored.
+    let destination = &app.spec.destination;
+    let named = !destination.server.is_empty() || !destination.name.is_empty();
     let status = app.status.as_ref();
     let deployed = status.is_some_and(|s| !s.resources.is_empty() || !s.history.is_empty());
-    let destination = &app.spec.destination;
-    if destination.is_in_cluster() || !deployed {
+    if destination.is_in_cluster() || !(named || deployed) {
         return None;
     }
     let cluster = if destination.name.is_empty() { &destination.server } else { &destination.name };
@@ -219,9 +221,19 @@ mod tests {
     fn objects_elsewhere_hold_the_deletion_and_the_message_says_what_to_do() {
         let here = json!({"server": "https://kubernetes.default.svc"});
         let there = json!({"server": "https://elsewhere.example"});
-        let mut empty = app(&there);
-        empty["status"]["resources"] = json!([]);
-        let table = [(app(&here), None), (app(&there), Some("elsewhere.example")), (empty, None)];
+        let by_name = json!({"name": "production"});
+        let emptied = |mut resource: Value| {
+            resource["status"]["resources"] = json!([]);
+            resource
+        };
+        let table = [
+            (app(&here), None),
+            (app(&there), Some("elsewhere.example")),
+            (emptied(app(&there)), Some("elsewhere.example")),
+            (emptied(app(&by_name)), Some("production")),
+            (app(&json!({})), Some("spec.destination")),
+            (emptied(app(&json!({}))), None),
+        ];
         for (resource, wanted) in table {
             let (app, lost) = salvage(&resource);
             let said = out_of_reach(&app, &lost);
