@@ -123,6 +123,17 @@ fn negation(rule: &str) -> (&str, bool) {
     rule.strip_prefix('!').map_or((rule, false), |rule| (rule, true))
 }
 
+/// Why the project forbids a live object, or `Ok`: what it forbids is not an application's to delete.
+/// `to` is where the application's objects go; the live ones are in the cluster that we run in.
+pub fn live(project: &AppProject, to: &Destination, id: &ObjectId) -> Result<(), String> {
+    let scope = if id.namespace.is_empty() { ScopeOf::Cluster } else { ScopeOf::Namespaced };
+    if to.is_in_cluster() {
+        return object(project, to, scope, id);
+    }
+    let here = Destination { server: IN_CLUSTER_SERVER.to_owned(), ..Destination::default() };
+    object(project, &here, scope, id)
+}
+
 fn rule_matches(rule: &GroupKindGlob, id: &ObjectId) -> bool {
     glob(&rule.group, &id.group, false)
         && glob(&rule.kind, &id.kind, false)
@@ -184,6 +195,26 @@ mod tests {
             let id = ObjectId::new("", "ConfigMap", namespace, "a");
             let verdict = object(&rules, &here(), ScopeOf::Namespaced, &id);
             assert_eq!(verdict.is_ok(), wanted, "{namespace}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_live_object_is_judged_by_its_own_place() {
+        let mut rules = project(&[(IN_CLUSTER_SERVER, "prod")]);
+        rules.spec.cluster_resource_whitelist.clear();
+        rules.spec.namespace_resource_blacklist =
+            vec![GroupKindGlob { kind: "Secret".to_owned(), ..GroupKindGlob::default() }];
+        let elsewhere = Destination { name: "production".to_owned(), ..Destination::default() };
+        let table = [
+            (ObjectId::new("", "ConfigMap", "prod", "a"), true),
+            (ObjectId::new("", "ConfigMap", "test", "a"), false),
+            (ObjectId::new("", "Secret", "prod", "a"), false),
+            (ObjectId::new("", "Namespace", "", "prod"), false),
+        ];
+        for (id, wanted) in table {
+            for to in [&here(), &elsewhere] {
+                assert_eq!(live(&rules, to, &id).is_ok(), wanted, "{id}");
+            }
         }
     }
 

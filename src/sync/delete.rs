@@ -14,8 +14,10 @@ use crate::{
     plan::{
         StepResult,
         decide::{Extent, Mode, PruneOrder, decide},
+        permit,
         prune::{self, Sorted},
     },
+    report::events::{EventReason, EventType},
 };
 
 /// The finalizers that ask for cascading deletion, and how dependents go.
@@ -41,7 +43,10 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
         let text = format!("objects may be left: {}", incomplete.join("; "));
         return hold(pass, text).await;
     }
-    let sorted = sort(pass, &instance);
+    let (sorted, left) = match sort(pass, &instance) {
+        Ok(sorted) => sorted,
+        Err(why) => return hold(pass, why).await,
+    };
     if let Some(objects) = sorted.waiting() {
         return hold(pass, prune::cascade_waits_for_a_word(&objects)).await;
     }
@@ -55,7 +60,10 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
                 );
                 hold(pass, what).await
             }
-            None => release(pass, finalizer).await,
+            None => {
+                tell_left(pass, &left);
+                release(pass, finalizer).await
+            }
         };
     }
     let mode = Mode {
@@ -164,15 +172,38 @@ fn failed_kinds(pass: &Pass<'_>, kinds: &BTreeSet<GroupKind>) -> Vec<String> {
         .collect()
 }
 
-/// The objects of the application by what their deletion takes.
-fn sort(pass: &Pass<'_>, instance: &str) -> Sorted {
+/// The objects of the application by what their deletion takes, and the reasons why the project
+/// forbids the others. `Err` when it is not known what the project forbids.
+fn sort(pass: &Pass<'_>, instance: &str) -> Result<(Sorted, Vec<String>), String> {
+    if pass.lost.iter().any(|field| is_about(field, "spec.project")) {
+        let text = "the field spec.project can't be read, and a project may forbid to delete some \
+                    of the objects; correct it";
+        return Err(text.to_owned());
+    }
+    let project = pass.ctx.project(pass.app.spec.project()).map_err(|why| {
+        format!("{why}; a project may forbid to delete some of the objects, so all are left")
+    })?;
+    let mut left = Vec::new();
     let of_app = pass.app.spec.sync_option("Delete");
     let confirmed = consent::cascade_approved(&pass.app);
     let mut sorted = Sorted::default();
     for live in pass.ctx.tracked(instance).iter().filter(|live| !live.has_owner) {
-        sorted.put(live, prune::consent_to_cascade(live, of_app), confirmed);
+        match permit::live(&project, &pass.app.spec.destination, &live.id) {
+            Ok(()) => sorted.put(live, prune::consent_to_cascade(live, of_app), confirmed),
+            Err(why) => left.push(why),
+        }
     }
-    sorted
+    Ok((sorted, left))
+}
+
+/// Says what outlives the application because its project forbids to touch it.
+fn tell_left(pass: &Pass<'_>, left: &[String]) {
+    if left.is_empty() {
+        return;
+    }
+    let text = format!("left behind: {}", left.join("; "));
+    tracing::warn!(app = pass.entry.name, text, "objects outlive their application");
+    pass.tell(EventType::Warning, EventReason::LeftBehind, &text);
 }
 
 /// Says why the deletion can't go on.

@@ -14,6 +14,11 @@ impl Pass<'_> {
         let mut shared = Vec::new();
         let mut forbidden = Vec::new();
         let mut unseen = view.problems.clone();
+        let left = view
+            .forbidden
+            .iter()
+            .map(|(_, why)| format!("{why}; Git no longer names it, and it is not deleted"));
+        forbidden.extend(left);
         for seen in &view.seen {
             let id = &seen.subject.target.id;
             match &seen.note {

@@ -74,6 +74,8 @@ pub(crate) struct View {
     pub(crate) seen: Vec<Seen>,
     /// Live objects that Git does not name.
     pub(crate) stale: Vec<Arc<LiveObject>>,
+    /// Live objects that Git does not name and that the project forbids to touch, with the reason.
+    pub(crate) forbidden: Vec<(Arc<LiveObject>, String)>,
     /// Live objects of which nobody can say whether Git names them, because it could not be read
     /// to the end.
     pub(crate) unsure: Vec<Unsure>,
@@ -131,7 +133,12 @@ pub(crate) async fn view(
     view.tracked = tracked.iter().filter(|live| !live.has_owner).count();
     let unnamed = stale(plan::prune::candidates(&tracked, desired), memory);
     if desired.complete {
-        view.stale = unnamed;
+        for live in unnamed {
+            match plan::permit::live(project, &app.spec.destination, &live.id) {
+                Ok(()) => view.stale.push(live),
+                Err(why) => view.forbidden.push((live, why)),
+            }
+        }
     } else {
         let unsure = |live: Arc<LiveObject>| Unsure { health: assess(&ctx.store, &live), live };
         view.unsure = unnamed.into_iter().map(unsure).collect();

@@ -189,6 +189,9 @@ fn resources(app: &Application, view: &View) -> Vec<Value> {
         }
         entries.push((live.id.clone(), entry));
     }
+    for (live, _) in &view.forbidden {
+        entries.push((live.id.clone(), unnamed(live, &SyncCode::Unknown)));
+    }
     for Unsure { live, health } in &view.unsure {
         let mut entry = unnamed(live, &SyncCode::Unknown);
         if let Some(health) = health {
@@ -334,6 +337,16 @@ mod tests {
         assert_eq!(status["resources"], json!([entry]));
         assert_eq!(status["health"]["status"], "Degraded");
         assert_eq!(status["summary"]["images"], json!(["web"]));
+    }
+
+    #[test]
+    fn what_the_project_forbids_is_unknown_and_requires_no_pruning() {
+        let forbidden = vec![(live("web"), "project team does not permit it".to_owned())];
+        let view = View { forbidden, ..View::default() };
+        assert!(is_in_sync(&view));
+        let status = status(&view);
+        assert_eq!(status["resources"][0]["status"], "Unknown");
+        assert_eq!(status["resources"][0]["requiresPruning"], Value::Null);
     }
 
     #[test]

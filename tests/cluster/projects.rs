@@ -100,6 +100,52 @@ async fn a_repository_or_destination_outside_the_project_stops_the_application()
 }
 
 #[tokio::test]
+async fn what_a_project_forbids_is_neither_pruned_nor_deleted_with_the_application() {
+    let Some(scene) = Scene::begin("foreign").await else { return };
+    for name in ["first", "second"] {
+        let secret = SECRET.replace("name: password", &format!("name: {name}"));
+        scene.repo.write(&format!("shop/{name}.yaml"), &secret);
+    }
+    let commit = write_settings(&scene);
+    project(&scene, |_| ());
+    scene.application("shop", |app| {
+        app["spec"]["project"] = json!("team");
+        app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    });
+    scene.healthy("shop", &commit).await;
+
+    // The project forbids Secrets from now on; then one leaves Git, with another object.
+    scene.repo.write("shop/other.yaml", &config_map("other", &[("key", "value")]));
+    let commit = scene.repo.commit("Add another");
+    scene.healthy("shop", &commit).await;
+    project(&scene, |project| {
+        project["spec"]["namespaceResourceBlacklist"] = json!([{"group": "", "kind": "Secret"}]);
+    });
+    let forbidden = |app: &Value| {
+        condition(app, "SyncError").is_some_and(|message| message.contains("project team"))
+    };
+    scene.until("shop", "the new rule to be seen", forbidden).await;
+    scene.repo.remove("shop/first.yaml").remove("shop/other.yaml").commit("Remove two");
+    let other = ("v1", "configmaps", "other");
+    scene.live_until(other, "the other to be pruned", Value::is_null).await;
+    let app = scene.refresh("shop", "hard").await;
+    let message = condition(&app, "SyncError").expect("the project is in the way");
+    println!("a prune that the project forbids as people see it: {message}");
+    assert!(message.contains("/first") && message.contains("not deleted"), "{message}");
+    let entry = resource(&app, "Secret", "first");
+    assert_eq!((&entry["status"], &entry["requiresPruning"]), (&json!("Unknown"), &Value::Null));
+    assert!(scene.live("v1", "secrets", "first").await.is_some());
+
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    scene.event("shop", "LeftBehind", &["/first", "/second", "project team"]).await;
+    for name in ["first", "second"] {
+        assert!(scene.live("v1", "secrets", name).await.is_some(), "{name} is gone");
+    }
+    assert!(scene.live("v1", "configmaps", "settings").await.is_none());
+}
+
+#[tokio::test]
 async fn what_a_project_demands_and_nobody_sees_to_stops_its_applications() {
     let Some(scene) = Scene::begin("unkept").await else { return };
     let commit = write_settings(&scene);
