@@ -6,10 +6,11 @@ use super::{
     observe::View,
     pass::{Pass, Work},
     read::condition,
+    status,
 };
 use crate::{
     api::{Application, ConditionType, SyncOperation},
-    plan::prune::{self, Sorted},
+    plan::prune::{self, Consent, Sorted},
 };
 
 /// Confirms a deletion; its value is a time.
@@ -32,8 +33,14 @@ impl Pass<'_> {
         let of_app = self.app.spec.sync_option("Prune");
         let confirmed = self.deletion_approved();
         let mut sorted = Sorted::default();
+        let itself = status::itself(&self.app);
         for live in &view.stale {
-            sorted.put(live, prune::consent(live, of_app), confirmed);
+            let consent = match prune::consent(live, of_app) {
+                // With its own resource the whole application may go.
+                Consent::Given if live.id == itself => Consent::Asked,
+                consent => consent,
+            };
+            sorted.put(live, consent, confirmed);
         }
         sorted
     }

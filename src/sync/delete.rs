@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{act, consent, observe, pass::Pass, read::condition};
+use super::{act, consent, observe, pass::Pass, read::condition, status};
 use crate::{
     api::{Application, ConditionType},
     object::GroupKind,
@@ -187,7 +187,10 @@ fn sort(pass: &Pass<'_>, instance: &str) -> Result<(Sorted, Vec<String>), String
     let of_app = pass.app.spec.sync_option("Delete");
     let confirmed = consent::cascade_approved(&pass.app);
     let mut sorted = Sorted::default();
-    for live in pass.ctx.tracked(instance).iter().filter(|live| !live.has_owner) {
+    // Where it holds itself, it goes with its finalizer, not before.
+    let itself = status::itself(&pass.app);
+    let tracked = pass.ctx.tracked(instance);
+    for live in tracked.iter().filter(|live| !live.has_owner && live.id != itself) {
         match permit::live(&project, &pass.app.spec.destination, &live.id) {
             Ok(()) => sorted.put(live, prune::consent_to_cascade(live, of_app), confirmed),
             Err(why) => left.push(why),

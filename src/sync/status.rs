@@ -249,11 +249,16 @@ fn resource(seen: &Seen) -> Value {
     entry
 }
 
-/// Health of the whole: the worst of its objects, with up to three causes.
-fn app_health(app: &Application, view: &View) -> health::Health {
+/// The application as an object, which an application may hold: itself.
+pub(crate) fn itself(app: &Application) -> ObjectId {
     let namespace = app.metadata.namespace.as_deref().unwrap_or_default();
     let name = app.metadata.name.as_deref().unwrap_or_default();
-    let itself = ObjectId::new(crate::api::GROUP, "Application", namespace, name);
+    ObjectId::new(crate::api::GROUP, "Application", namespace, name)
+}
+
+/// Health of the whole: the worst of its objects, with up to three causes.
+fn app_health(app: &Application, view: &View) -> health::Health {
+    let itself = itself(app);
     let unsure = view.unsure.iter().filter(|unsure| {
         let Unsure { live, .. } = unsure;
         health::counts(&itself, &live.id, &live.value())

@@ -117,6 +117,35 @@ async fn an_application_may_say_that_all_of_its_objects_stay() {
 }
 
 #[tokio::test]
+async fn an_application_that_holds_itself_waits_for_a_word_and_then_goes() {
+    let Some(scene) = Scene::begin("itself").await else { return };
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let itself = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "shop", "namespace": scene.home.name(), "finalizers": [CASCADE]},
+        "spec": {
+            "project": "default",
+            "source": {"repoURL": scene.repo.url(), "targetRevision": "main", "path": "shop"},
+            "destination": {
+                "server": "https://kubernetes.default.svc", "namespace": scene.target.name(),
+            },
+            "syncPolicy": {"automated": {"prune": true, "selfHeal": true}},
+        },
+    });
+    let commit = scene.repo.write("shop/shop.json", &itself.to_string()).commit("Open the shop");
+    scene.application("shop", |app| app["metadata"]["finalizers"] = json!([CASCADE]));
+    scene.healthy("shop", &commit).await;
+
+    // Not by a commit alone: all of it would go.
+    scene.repo.remove("shop/shop.json").commit("Forget the application");
+    let message = scene.condition("shop", "SyncError").await;
+    assert!(message.contains("Application") && message.contains(APPROVED), "{message}");
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "{}", scene.tail());
+}
+
+#[tokio::test]
 async fn without_a_finalizer_the_objects_stay() {
     let Some(scene) = open("orphan", &json!([])).await else { return };
     let mark = scene.plane.audit_mark();
