@@ -59,6 +59,25 @@ impl Scene {
         Self { home, target, repo: Repo::init(name), controller, client, plane }
     }
 
+    /// A scene whose controller has the account and the rights that `steadfast install` gives it: for
+    /// the whole cluster, or to change the target namespace alone. The pod that is installed as well
+    /// is one of kwok's, which runs nothing.
+    pub(crate) async fn installed(plane: Arc<ControlPlane>, name: &str, restricted: bool) -> Self {
+        let home = plane.namespace(&format!("{name}-apps")).await;
+        let target = plane.namespace(name).await;
+        let only = format!("--target-namespace={}", target.name());
+        let mut args = vec!["--namespace", home.name()];
+        args.extend(restricted.then_some(only.as_str()));
+        let manifests = crate::install::install(&args);
+        let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        plane.kubectl(&apply, Some(&manifests));
+        let mut options = ControllerOptions::new(home.name());
+        options.kubeconfig = Some(plane.kubeconfig_of_account(home.name(), "steadfast"));
+        let controller = Controller::start(&plane, options);
+        let client = plane.client().await;
+        Self { home, target, repo: Repo::init(name), controller, client, plane }
+    }
+
     /// Stops the controller in good order and starts it again with the same data.
     pub(crate) fn restart(&mut self) {
         let status = self.controller.terminate();
