@@ -7,7 +7,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::support::{
-    AuditEvent, AuditMark, ControlPlane, Controller, ControllerOptions, Namespace, Repo,
+    AuditEvent, AuditMark, ControlPlane, Controller, ControllerOptions, Namespace, Repo, eventually,
 };
 
 /// Long enough for a machine that does much else.
@@ -71,6 +71,11 @@ impl Scene {
         let manifests = crate::install::install(&args);
         let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
         plane.kubectl(&apply, Some(&manifests));
+        let account = format!("system:serviceaccount:{home}:steadfast");
+        let asked = ["auth", "can-i", "patch", "secrets", "-n", target.name(), "--as", &account];
+        let settled =
+            async || (plane.try_kubectl(&asked, None).stdout.trim() == "yes").then_some(());
+        eventually(LIMIT, "the rights hold", settled).await;
         let mut options = ControllerOptions::new(home.name());
         options.kubeconfig = Some(plane.kubeconfig_of_account(home.name(), "steadfast"));
         let controller = Controller::start(&plane, options);
