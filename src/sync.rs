@@ -6,6 +6,7 @@
 mod act;
 mod claims;
 mod clock;
+mod consent;
 mod context;
 mod count;
 mod delete;

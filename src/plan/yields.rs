@@ -27,6 +27,16 @@ pub fn fields(id: &ObjectId, ignored: &[IgnoreDifference], autoscaled: bool) -> 
     fields
 }
 
+/// The part of a rule about `id` that this version can't read, if there is one: which fields it is
+/// about is not known then.
+pub fn unread(id: &ObjectId, ignored: &[IgnoreDifference]) -> Option<&'static str> {
+    ignored.iter().filter(|rule| applies(rule, id)).find_map(|rule| {
+        let by_jq = !rule.jq_path_expressions.is_empty();
+        let by_manager = !rule.managed_fields_managers.is_empty();
+        by_jq.then_some("jqPathExpressions").or(by_manager.then_some("managedFieldsManagers"))
+    })
+}
+
 /// The same paths in the words of `managedFields`: where a rule counts the items of a list (`/0`)
 /// and the list is a map by its keys, the item's key takes the place of the number. Numbers count
 /// in Git's list, and in the live one where Git has no such item.
@@ -239,6 +249,27 @@ mod tests {
             .collect();
         assert_eq!(paths, [".spec.paused", ".metadata.labels[\"a/b\"]"]);
         assert!(fields(&ObjectId::new("", "Service", "prod", "web"), &[rule], false).is_empty());
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_read_is_named_for_its_objects() {
+        let rule = |jq: &[&str], managers: &[&str]| IgnoreDifference {
+            group: "apps".to_owned(),
+            kind: "Deployment".to_owned(),
+            jq_path_expressions: jq.iter().map(ToString::to_string).collect(),
+            managed_fields_managers: managers.iter().map(ToString::to_string).collect(),
+            ..IgnoreDifference::default()
+        };
+        let web = ObjectId::new("apps", "Deployment", "prod", "web");
+        let table = [
+            (rule(&[], &[]), None),
+            (rule(&[".spec.replicas"], &[]), Some("jqPathExpressions")),
+            (rule(&[], &["kube-controller-manager"]), Some("managedFieldsManagers")),
+        ];
+        for (rule, wanted) in table {
+            assert_eq!(unread(&web, std::slice::from_ref(&rule)), wanted);
+            assert_eq!(unread(&ObjectId::new("", "Service", "prod", "web"), &[rule]), None);
+        }
     }
 
     #[test]

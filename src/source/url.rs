@@ -1,21 +1,9 @@
-//! Comparing the URLs of repositories.
-//!
-//! Argo CD compares repository URLs in lower case as a whole, and so do we: what people write in
-//! Secrets, Applications and webhooks must meet, and hosting services ignore the case of paths.
+//! What the URL of a repository says about servers, mirrors, proxies and credentials.
 
 use std::net::IpAddr;
 
-/// A repository's URL in the form in which two spellings of it are equal, as Argo CD makes it: lower
-/// case, without `.git` and slashes at the end; `git@host:path` and `ssh://git@host/path` are one.
-pub fn normalized(url: &str) -> String {
-    let lower = url.trim().to_lowercase();
-    let address = match scp_like(&lower) {
-        Some((host, path)) => format!("{host}/{}", path.trim_start_matches('/')),
-        None => lower.strip_prefix("ssh://").unwrap_or(&lower).to_owned(),
-    };
-    let address = address.trim_end_matches('/');
-    address.strip_suffix(".git").unwrap_or(address).trim_end_matches('/').to_owned()
-}
+pub use crate::object::repository::normalized;
+use crate::object::repository::scp_like;
 
 /// The URL in the one form that all spellings of it share which reach the same repository for sure:
 /// scheme and host in lower case, no default port, neither `.git` nor slashes at the end.
@@ -129,13 +117,6 @@ pub fn redacted(url: &str) -> String {
         Some((user, _)) => format!("{scheme}://{user}@{host}{path}"),
         None => url.to_owned(),
     }
-}
-
-/// `user@host:path`, the form that git took over from scp.
-fn scp_like(url: &str) -> Option<(&str, &str)> {
-    let (host, path) = url.split_once(':')?;
-    let plain = !host.is_empty() && !host.contains('/') && !path.starts_with("//");
-    plain.then_some((host, path))
 }
 
 fn host_and_path(url: &str) -> Option<(String, String)> {

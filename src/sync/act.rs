@@ -284,6 +284,12 @@ fn settle(pass: &mut Pass<'_>, work: &Work, sync: &SyncOperation, decision: Deci
         }
         return;
     }
+    if let Some(waiting) = pass.unconfirmed(work, sync) {
+        if let Some(state) = &mut pass.operation {
+            state.message = waiting;
+        }
+        return;
+    }
     skip_prunes(pass, work, sync);
     pass.memory.turn = None;
     if !work.desired.complete {

@@ -3,19 +3,21 @@
 //! Rule: the finalizers of Argo CD (`controller/appcontroller.go`, `finalizeApplicationDeletion`).
 //! Without a finalizer nothing reaches us and nothing is deleted.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{act, observe, pass::Pass, read::condition};
+use super::{act, consent, observe, pass::Pass, read::condition, status};
 use crate::{
     api::{Application, ConditionType},
-    object::{GroupKind, LiveObject, meta},
+    object::GroupKind,
     plan::{
         StepResult,
         decide::{Extent, Mode, PruneOrder, decide},
-        options,
+        permit,
+        prune::{self, Sorted},
     },
+    report::events::{EventReason, EventType},
 };
 
 /// The finalizers that ask for cascading deletion, and how dependents go.
@@ -41,12 +43,14 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
         let text = format!("objects may be left: {}", incomplete.join("; "));
         return hold(pass, text).await;
     }
-    let doomed: Vec<Arc<LiveObject>> = pass
-        .ctx
-        .tracked(&instance)
-        .into_iter()
-        .filter(|live| !live.has_owner && !survives(live))
-        .collect();
+    let (sorted, left) = match sort(pass, &instance) {
+        Ok(sorted) => sorted,
+        Err(why) => return hold(pass, why).await,
+    };
+    if let Some(objects) = sorted.waiting() {
+        return hold(pass, prune::cascade_waits_for_a_word(&objects)).await;
+    }
+    let doomed = sorted.free;
     if doomed.is_empty() {
         return match out_of_reach(&pass.app, &pass.lost) {
             Some(why) => {
@@ -56,7 +60,10 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
                 );
                 hold(pass, what).await
             }
-            None => release(pass, finalizer).await,
+            None => {
+                tell_left(pass, &left);
+                release(pass, finalizer).await
+            }
         };
     }
     let mode = Mode {
@@ -108,10 +115,12 @@ fn out_of_reach(app: &Application, lost: &[String]) -> Option<String> {
              are; correct it"
         ));
     }
+    // A status that says nothing proves nothing: it may be lost, as in a cluster that was restored.
+    let destination = &app.spec.destination;
+    let named = !destination.server.is_empty() || !destination.name.is_empty();
     let status = app.status.as_ref();
     let deployed = status.is_some_and(|s| !s.resources.is_empty() || !s.history.is_empty());
-    let destination = &app.spec.destination;
-    if destination.is_in_cluster() || !deployed {
+    if destination.is_in_cluster() || !(named || deployed) {
         return None;
     }
     let cluster = if destination.name.is_empty() { &destination.server } else { &destination.name };
@@ -163,15 +172,41 @@ fn failed_kinds(pass: &Pass<'_>, kinds: &BTreeSet<GroupKind>) -> Vec<String> {
         .collect()
 }
 
-/// Objects that outlive their application: CRDs (their deletion would take all resources of the
-/// kind, everybody's, with it) and whatever says so.
-fn survives(live: &LiveObject) -> bool {
-    let value: Value = live.value();
-    let is_crd =
-        live.id.group == "apiextensions.k8s.io" && live.id.kind == "CustomResourceDefinition";
-    is_crd
-        || options::has(&value, "Delete", "false")
-        || meta::annotation(&value, "helm.sh/resource-policy") == Some("keep")
+/// The objects of the application by what their deletion takes, and the reasons why the project
+/// forbids the others. `Err` when it is not known what the project forbids.
+fn sort(pass: &Pass<'_>, instance: &str) -> Result<(Sorted, Vec<String>), String> {
+    if pass.lost.iter().any(|field| is_about(field, "spec.project")) {
+        let text = "the field spec.project can't be read, and a project may forbid to delete some \
+                    of the objects; correct it";
+        return Err(text.to_owned());
+    }
+    let project = pass.ctx.project(pass.app.spec.project()).map_err(|why| {
+        format!("{why}; a project may forbid to delete some of the objects, so all are left")
+    })?;
+    let mut left = Vec::new();
+    let of_app = pass.app.spec.sync_option("Delete");
+    let confirmed = consent::cascade_approved(&pass.app);
+    let mut sorted = Sorted::default();
+    // Where it holds itself, it goes with its finalizer, not before.
+    let itself = status::itself(&pass.app);
+    let tracked = pass.ctx.tracked(instance);
+    for live in tracked.iter().filter(|live| !live.has_owner && live.id != itself) {
+        match permit::live(&project, &pass.app.spec.destination, &live.id) {
+            Ok(()) => sorted.put(live, prune::consent_to_cascade(live, of_app), confirmed),
+            Err(why) => left.push(why),
+        }
+    }
+    Ok((sorted, left))
+}
+
+/// Says what outlives the application because its project forbids to touch it.
+fn tell_left(pass: &Pass<'_>, left: &[String]) {
+    if left.is_empty() {
+        return;
+    }
+    let text = format!("left behind: {}", left.join("; "));
+    tracing::warn!(app = pass.entry.name, text, "objects outlive their application");
+    pass.tell(EventType::Warning, EventReason::LeftBehind, &text);
 }
 
 /// Says why the deletion can't go on.
@@ -220,9 +255,19 @@ mod tests {
     fn objects_elsewhere_hold_the_deletion_and_the_message_says_what_to_do() {
         let here = json!({"server": "https://kubernetes.default.svc"});
         let there = json!({"server": "https://elsewhere.example"});
-        let mut empty = app(&there);
-        empty["status"]["resources"] = json!([]);
-        let table = [(app(&here), None), (app(&there), Some("elsewhere.example")), (empty, None)];
+        let by_name = json!({"name": "production"});
+        let emptied = |mut resource: Value| {
+            resource["status"]["resources"] = json!([]);
+            resource
+        };
+        let table = [
+            (app(&here), None),
+            (app(&there), Some("elsewhere.example")),
+            (emptied(app(&there)), Some("elsewhere.example")),
+            (emptied(app(&by_name)), Some("production")),
+            (app(&json!({})), Some("spec.destination")),
+            (emptied(app(&json!({}))), None),
+        ];
         for (resource, wanted) in table {
             let (app, lost) = salvage(&resource);
             let said = out_of_reach(&app, &lost);

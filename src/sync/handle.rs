@@ -10,7 +10,6 @@ use super::{
     entry::Entry,
     fleet::Fleet,
     observe::{self, Seen},
-    operation::Resolved,
     read,
     readiness::{Need, Readiness},
     tree::{self, Node},
@@ -145,17 +144,13 @@ impl Handle {
     /// it can't be rendered.
     pub async fn manifests(&self, app: &str, revision: &str) -> Result<Vec<Arc<Value>>, String> {
         let (ctx, _, app) = self.parts(app).ok_or("there is no such application")?;
-        let resolved = if revision.is_empty() {
-            read::resolve_spec(ctx, &app).await
-        } else {
-            let sync = crate::api::SyncOperation {
-                revision: revision.to_owned(),
-                ..crate::api::SyncOperation::default()
-            };
-            read::resolve_operation(ctx, &app, &sync).await
+        // As an operation would: without a revision that is what the specification says.
+        let sync = crate::api::SyncOperation {
+            revision: revision.to_owned(),
+            ..crate::api::SyncOperation::default()
         };
         let render = async {
-            let (resolved, _): (Resolved, _) = resolved?;
+            let (resolved, _) = read::resolve_operation(ctx, &app, &sync).await?;
             read::manifests(ctx, &app, &resolved).await
         };
         let desired = render.await.map_err(|stopped| stopped.condition.message)?;

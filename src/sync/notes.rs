@@ -14,11 +14,16 @@ impl Pass<'_> {
         let mut shared = Vec::new();
         let mut forbidden = Vec::new();
         let mut unseen = view.problems.clone();
+        let left = view
+            .forbidden
+            .iter()
+            .map(|(_, why)| format!("{why}; Git no longer names it, and it is not deleted"));
+        forbidden.extend(left);
         for seen in &view.seen {
             let id = &seen.subject.target.id;
             match &seen.note {
                 Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
-                Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
+                Some(Note::Forbidden(why) | Note::Withheld(why)) => forbidden.push(why.clone()),
                 Some(Note::Unseen(why)) => unseen.push(why.clone()),
                 None => {
                     let others = self.ctx.claims.others(&app, id);

@@ -54,6 +54,8 @@ pub(crate) enum Note {
     Forbidden(String),
     /// Its kind can't be listed or the comparison failed.
     Unseen(String),
+    /// Some of its differences do not count, and it is not known which.
+    Withheld(String),
 }
 
 /// A live object that Git may name or not.
@@ -72,6 +74,8 @@ pub(crate) struct View {
     pub(crate) seen: Vec<Seen>,
     /// Live objects that Git does not name.
     pub(crate) stale: Vec<Arc<LiveObject>>,
+    /// Live objects that Git does not name and that the project forbids to touch, with the reason.
+    pub(crate) forbidden: Vec<(Arc<LiveObject>, String)>,
     /// Live objects of which nobody can say whether Git names them, because it could not be read
     /// to the end.
     pub(crate) unsure: Vec<Unsure>,
@@ -129,7 +133,12 @@ pub(crate) async fn view(
     view.tracked = tracked.iter().filter(|live| !live.has_owner).count();
     let unnamed = stale(plan::prune::candidates(&tracked, desired), memory);
     if desired.complete {
-        view.stale = unnamed;
+        for live in unnamed {
+            match plan::permit::live(project, &app.spec.destination, &live.id) {
+                Ok(()) => view.stale.push(live),
+                Err(why) => view.forbidden.push((live, why)),
+            }
+        }
     } else {
         let unsure = |live: Arc<LiveObject>| Unsure { health: assess(&ctx.store, &live), live };
         view.unsure = unnamed.into_iter().map(unsure).collect();
@@ -144,12 +153,28 @@ pub(crate) async fn view(
             seen.subject.state = State::Barred;
             seen.note = Some(Note::Forbidden(why));
         }
+        withhold(&mut seen, app);
         let missing = seen.subject.state == State::Missing;
         seen.deleted = missing
             && (memory.fingerprints.contains_key(&target.id) || known_before.contains(&target.id));
         view.seen.push(seen);
     }
     view
+}
+
+/// Leaves an object alone of which some differences do not count, by a rule that can't be read: a
+/// write would reset what somebody else is meant to decide about.
+fn withhold(seen: &mut Seen, app: &Application) {
+    let id = &seen.subject.target.id;
+    let Some(field) = plan::yields::unread(id, &app.spec.ignore_differences) else { return };
+    let differs = matches!(seen.subject.state, State::Changed | State::Drifted | State::Unmanaged);
+    if differs && !seen.agrees {
+        seen.note = Some(Note::Withheld(format!(
+            "{id} differs and is not written, because spec.ignoreDifferences names fields of it by \
+             {field}, which this version can't read; name them by jsonPointers"
+        )));
+        seen.subject.state = State::Barred;
+    }
 }
 
 /// The live objects that Git does not name, as our own deletions left them: the watch may lag.

@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    act, clock,
+    act, clock, consent,
     context::Context,
     delete,
     entry::{Entry, REFRESH},
@@ -434,12 +434,12 @@ impl Pass<'_> {
         work: &Work,
         automated: bool,
     ) -> Vec<Arc<crate::object::LiveObject>> {
-        let kept = self.app.spec.sync_option("Prune") == Some("false");
-        if !work.desired.complete || !work.view.complete || kept {
+        if !work.desired.complete || !work.view.complete {
             return Vec::new();
         }
-        let stale: Vec<_> =
-            work.view.stale.iter().filter(|live| !prune::is_kept(live)).cloned().collect();
+        let sorted = self.sort_stale(&work.view);
+        self.tell_unconfirmed(&sorted);
+        let stale = sorted.free;
         let allow_empty = self.app.spec.automated().is_some_and(|policy| policy.allow_empty);
         let budget = prune::Budget {
             pruned: stale.len(),
@@ -462,13 +462,13 @@ impl Pass<'_> {
 
     /// Somebody confirmed the deletion after the last sync that got to its end: the one that runs
     /// now may wait for long, and the word holds until it is done.
-    fn deletion_approved(&self) -> bool {
-        let approved = annotation(&self.app, DELETION_APPROVED);
-        let Some(at) = approved.and_then(|time| time.parse::<Timestamp>().ok()) else {
-            return false;
-        };
+    pub(crate) fn deletion_approved(&self) -> bool {
+        let Some(at) = consent::approved_at(&self.app) else { return false };
         let history = self.app.status.as_ref().and_then(|status| status.history.last());
-        history.and_then(|last| last.deployed_at.as_ref()).is_none_or(|last| at >= last.0)
+        let last = history.and_then(|last| last.deployed_at.as_ref());
+        // Both times are kept in whole seconds: the word that a sync has used up may be of the
+        // second in which that ended.
+        last.is_none_or(|last| at.as_second() > last.0.as_second())
     }
 
     fn forget(&mut self, work: &Work) {
@@ -572,5 +572,3 @@ const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 const TERMINATED: &str = "Operation terminated";
 /// Leaves an application alone.
 const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
-/// Confirms a deletion; its value is a time.
-const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";

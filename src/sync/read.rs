@@ -38,19 +38,34 @@ pub(crate) fn condition(kind: &ConditionType, message: impl AsRef<str>) -> Condi
     Condition { kind: kind.as_str().to_owned(), message }
 }
 
-/// The project of an application that may be worked on, or why it may not.
-pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProject>, Stopped> {
-    let refuse = |message: String| Stopped {
+/// What only an operator can put right.
+fn refuse(message: String) -> Stopped {
+    Stopped {
         condition: condition(&ConditionType::InvalidSpecError, message),
         turn: Turn::Operator,
-    };
-    let spec = &app.spec;
-    if spec.sources().is_empty() {
+    }
+}
+
+/// Says what is missing of sources, and what of them this version does not do.
+fn usable(sources: &[ApplicationSource]) -> Result<(), Stopped> {
+    if sources.is_empty() {
         return Err(refuse("spec.source is missing; name a repository and a path".to_owned()));
     }
-    if let Some(source) = spec.sources().iter().find(|source| source.repo_url.is_empty()) {
+    if let Some(source) = sources.iter().find(|source| source.repo_url.is_empty()) {
         return Err(refuse(format!("spec.source.repoURL is empty (path {:?})", source.path)));
     }
+    match sources.iter().find_map(unsupported) {
+        None => Ok(()),
+        Some(why) => Err(Stopped {
+            condition: condition(&ConditionType::ComparisonError, why),
+            turn: Turn::Author,
+        }),
+    }
+}
+
+/// The project of an application that may be worked on, or why it may not.
+pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProject>, Stopped> {
+    let spec = &app.spec;
     if !spec.destination.is_in_cluster() {
         return Err(refuse(format!(
             "destination cluster {:?} is not known; this version deploys to the cluster it runs \
@@ -64,16 +79,16 @@ pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProje
             plan::permit::IN_CLUSTER_NAME,
         )));
     }
-    if let Some(why) = spec.sources().iter().find_map(unsupported) {
-        return Err(Stopped {
-            condition: condition(&ConditionType::ComparisonError, why),
-            turn: Turn::Author,
-        });
-    }
+    usable(spec.sources())?;
     let project = ctx.project(spec.project()).map_err(refuse)?;
     match plan::permit::violations(&project, spec).as_slice() {
-        [] => Ok(project),
-        found => Err(refuse(found.join("; "))),
+        [] => {}
+        found => return Err(refuse(found.join("; "))),
+    }
+    let name = app.metadata.name.as_deref().unwrap_or_default();
+    match plan::restrict::refusal(&project, name, &spec.destination) {
+        None => Ok(project),
+        Some(why) => Err(refuse(why)),
     }
 }
 
@@ -118,7 +133,9 @@ pub(crate) async fn resolve_spec(
     resolve(ctx, project, app.spec.sources(), &[]).await
 }
 
-/// The sources and commits that an operation names: its own where it pins them.
+/// The sources and commits that an operation names: its own where it pins them. What it names
+/// itself is no freer than what the specification names: whoever may start a sync may not choose
+/// another repository than the project permits.
 pub(crate) async fn resolve_operation(
     ctx: &Context,
     app: &Application,
@@ -129,6 +146,17 @@ pub(crate) async fn resolve_operation(
         (None, []) => app.spec.sources().to_vec(),
         (_, many) => many.to_vec(),
     };
+    if !sync.manifests.is_empty() {
+        let text = "the operation brings manifests of its own, which is not available in this \
+                    version; commit them";
+        return Err(refuse(text.to_owned()));
+    }
+    usable(&own)?;
+    let project = ctx.project(app.spec.project()).map_err(refuse)?;
+    let forbidden = plan::permit::repositories(&project, &own);
+    if !forbidden.is_empty() {
+        return Err(refuse(forbidden.join("; ")));
+    }
     resolve(ctx, app.spec.project(), &own, &operation::pinned(sync)).await
 }
 

@@ -13,7 +13,7 @@ use crate::{
     api::{Application, ConditionType, HealthCode, OperationState, RevisionHistory, SyncCode},
     health,
     object::{LiveObject, ObjectId, meta},
-    plan::decide::State,
+    plan::{decide::State, prune},
     report::status as shape,
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> V
     let mut conditions = found.conditions;
 
     if let Some(view) = found.view {
-        let resources: Vec<Value> = resources(view);
+        let resources: Vec<Value> = resources(app, view);
         let bounded = shape::bound_resources(resources, shape::RESOURCES_BYTES_MAX);
         conditions.extend(bounded.condition());
         put_list(&mut status, "resources", bounded.list);
@@ -169,15 +169,28 @@ fn is_extraneous(live: &Value) -> bool {
         .is_some_and(|options| options.split(',').any(|option| option.trim() == "IgnoreExtraneous"))
 }
 
-fn resources(view: &View) -> Vec<Value> {
+fn resources(app: &Application, view: &View) -> Vec<Value> {
+    let of_app = |name: &str| app.spec.sync_option(name);
+    let confirm = |entry: &mut Value| entry["requiresDeletionConfirmation"] = Value::from(true);
     let mut entries: Vec<(ObjectId, Value)> = Vec::new();
     for seen in &view.seen {
-        entries.push((seen.subject.target.id.clone(), resource(seen)));
+        let mut entry = resource(seen);
+        if prune::asks(&seen.subject.target.value, &of_app) {
+            confirm(&mut entry);
+        }
+        entries.push((seen.subject.target.id.clone(), entry));
     }
     for live in &view.stale {
         let mut entry = unnamed(live, &SyncCode::OutOfSync);
         entry["requiresPruning"] = Value::from(true);
+        let asked = prune::consent(live, of_app("Prune")) == prune::Consent::Asked;
+        if asked || prune::asks(&live.value(), &of_app) {
+            confirm(&mut entry);
+        }
         entries.push((live.id.clone(), entry));
+    }
+    for (live, _) in &view.forbidden {
+        entries.push((live.id.clone(), unnamed(live, &SyncCode::Unknown)));
     }
     for Unsure { live, health } in &view.unsure {
         let mut entry = unnamed(live, &SyncCode::Unknown);
@@ -236,11 +249,16 @@ fn resource(seen: &Seen) -> Value {
     entry
 }
 
-/// Health of the whole: the worst of its objects, with up to three causes.
-fn app_health(app: &Application, view: &View) -> health::Health {
+/// The application as an object, which an application may hold: itself.
+pub(crate) fn itself(app: &Application) -> ObjectId {
     let namespace = app.metadata.namespace.as_deref().unwrap_or_default();
     let name = app.metadata.name.as_deref().unwrap_or_default();
-    let itself = ObjectId::new(crate::api::GROUP, "Application", namespace, name);
+    ObjectId::new(crate::api::GROUP, "Application", namespace, name)
+}
+
+/// Health of the whole: the worst of its objects, with up to three causes.
+fn app_health(app: &Application, view: &View) -> health::Health {
+    let itself = itself(app);
     let unsure = view.unsure.iter().filter(|unsure| {
         let Unsure { live, .. } = unsure;
         health::counts(&itself, &live.id, &live.value())
@@ -324,6 +342,27 @@ mod tests {
         assert_eq!(status["resources"], json!([entry]));
         assert_eq!(status["health"]["status"], "Degraded");
         assert_eq!(status["summary"]["images"], json!(["web"]));
+    }
+
+    #[test]
+    fn what_the_project_forbids_is_unknown_and_requires_no_pruning() {
+        let forbidden = vec![(live("web"), "project team does not permit it".to_owned())];
+        let view = View { forbidden, ..View::default() };
+        assert!(is_in_sync(&view));
+        let status = status(&view);
+        assert_eq!(status["resources"][0]["status"], "Unknown");
+        assert_eq!(status["resources"][0]["requiresPruning"], Value::Null);
+    }
+
+    #[test]
+    fn what_waits_for_a_word_before_its_deletion_says_so() {
+        let mut said = live("web");
+        let body = json!({"metadata": {"annotations":
+            {"argocd.argoproj.io/sync-options": "Delete=confirm"}}});
+        Arc::make_mut(&mut said).body = body.to_string().into_boxed_str();
+        let status = status(&View { stale: vec![live("api"), said], ..View::default() });
+        assert_eq!(status["resources"][0]["requiresDeletionConfirmation"], Value::Null);
+        assert_eq!(status["resources"][1]["requiresDeletionConfirmation"], true);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::support::{
-    AuditEvent, AuditMark, ControlPlane, Controller, ControllerOptions, Namespace, Repo,
+    AuditEvent, AuditMark, ControlPlane, Controller, ControllerOptions, Namespace, Repo, eventually,
 };
 
 /// Long enough for a machine that does much else.
@@ -56,6 +56,30 @@ impl Scene {
         let client = plane.client().await;
         let options = ControllerOptions::new(home.name()).arg("--install-crds");
         let controller = Controller::start(&plane, adjust(options));
+        Self { home, target, repo: Repo::init(name), controller, client, plane }
+    }
+
+    /// A scene whose controller has the account and the rights that `steadfast install` gives it: for
+    /// the whole cluster, or to change the target namespace alone. The pod that is installed as well
+    /// is one of kwok's, which runs nothing.
+    pub(crate) async fn installed(plane: Arc<ControlPlane>, name: &str, restricted: bool) -> Self {
+        let home = plane.namespace(&format!("{name}-apps")).await;
+        let target = plane.namespace(name).await;
+        let only = format!("--target-namespace={}", target.name());
+        let mut args = vec!["--namespace", home.name()];
+        args.extend(restricted.then_some(only.as_str()));
+        let manifests = crate::install::install(&args);
+        let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        plane.kubectl(&apply, Some(&manifests));
+        let account = format!("system:serviceaccount:{home}:steadfast");
+        let asked = ["auth", "can-i", "patch", "secrets", "-n", target.name(), "--as", &account];
+        let settled =
+            async || (plane.try_kubectl(&asked, None).stdout.trim() == "yes").then_some(());
+        eventually(LIMIT, "the rights hold", settled).await;
+        let mut options = ControllerOptions::new(home.name());
+        options.kubeconfig = Some(plane.kubeconfig_of_account(home.name(), "steadfast"));
+        let controller = Controller::start(&plane, options);
+        let client = plane.client().await;
         Self { home, target, repo: Repo::init(name), controller, client, plane }
     }
 

@@ -70,9 +70,20 @@ async fn an_application_whose_cluster_is_not_known_keeps_its_finalizer_and_says_
     let parts = ["elsewhere.example", "spec.destination", "finalizer"];
     assert!(parts.iter().all(|part| message.contains(part)), "{message}");
     scene.event("shop", "ConditionRaised", &["DeletionError", "elsewhere.example"]).await;
+    // One that never got so far is held as well: that its status names nothing proves nothing.
+    scene.application("depot", |app| {
+        app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+        app["spec"]["destination"] = json!({"server": "https://elsewhere.example"});
+    });
+    scene.condition("depot", "InvalidSpecError").await;
+    scene.home.kubectl(&["delete", "application", "depot", "--wait=false"], None);
+    let message = scene.condition("depot", "DeletionError").await;
+    assert!(message.contains("elsewhere.example"), "{message}");
     // What is here went all the same.
     assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "{}", scene.tail());
     let here = json!({"server": "https://kubernetes.default.svc"});
-    scene.patch("shop", &json!({"spec": {"destination": here}}));
-    scene.until("shop", "the application to be gone", Value::is_null).await;
+    for name in ["shop", "depot"] {
+        scene.patch(name, &json!({"spec": {"destination": here}}));
+        scene.until(name, "the application to be gone", Value::is_null).await;
+    }
 }

@@ -115,6 +115,74 @@ async fn an_object_that_says_so_is_not_pruned() {
 }
 
 #[tokio::test]
+async fn an_object_that_asks_for_a_word_is_pruned_when_it_is_given() {
+    let Some(scene) = Scene::begin("confirm").await else { return };
+    write_items(&scene, 2);
+    for name in ["first", "second"] {
+        let asks = config_map(name, &[("key", "value")]).replace(
+            &format!("  name: {name}\n"),
+            &format!(
+                "  name: {name}\n  annotations: {{argocd.argoproj.io/sync-options: Prune=confirm}}\n"
+            ),
+        );
+        scene.repo.write(&format!("shop/{name}.yaml"), &asks);
+    }
+    let commit = scene.repo.commit("Open the shop");
+    scene.application("shop", |_| ());
+    let app = scene.healthy("shop", &commit).await;
+    assert_eq!(resource(&app, "ConfigMap", "first")["requiresDeletionConfirmation"], true);
+
+    // What asks for nothing goes; the other waits.
+    scene.repo.remove("shop/first.yaml").remove("shop/item-1.yaml");
+    let commit = scene.repo.commit("Remove two");
+    let item = ("v1", "configmaps", "item-1");
+    scene.live_until(item, "the other to be gone", Value::is_null).await;
+    let message = scene.condition("shop", "SyncError").await;
+    println!("a prune that waits for a word as people see it: {message}");
+    assert!(message.contains("/first") && message.contains(APPROVED), "{message}");
+    assert!(!message.contains("item-1"), "{message}");
+    let app = scene.refresh("shop", "hard").await;
+    let entry = resource(&app, "ConfigMap", "first");
+    assert_eq!(entry["requiresPruning"], true);
+    assert_eq!(entry["requiresDeletionConfirmation"], true);
+    assert!(scene.live("v1", "configmaps", "first").await.is_some());
+    approve(&scene);
+    let app = scene.until("shop", "the prune", |app| is_synced(app, &commit)).await;
+    assert_eq!(condition(&app, "SyncError"), None);
+    assert!(scene.live("v1", "configmaps", "first").await.is_none());
+
+    // A word counts once, and a person's sync is no word: it waits, as Argo CD's does.
+    scene.patch("shop", &json!({"spec": {"syncPolicy": {"automated": null}}}));
+    scene.repo.remove("shop/second.yaml");
+    let commit = scene.repo.commit("Remove another");
+    let stale = |app: &Value| {
+        app["status"]["sync"]["revision"] == commit
+            && resource(app, "ConfigMap", "second")["requiresPruning"] == true
+    };
+    scene.until("shop", "it to be told", stale).await;
+    scene.sync("shop", &json!({"prune": true}));
+    let waits = |app: &Value| {
+        let state = &app["status"]["operationState"];
+        let message = state["message"].as_str().unwrap_or_default();
+        state["phase"] == "Running"
+            && message.contains("waiting for pruning confirmation of")
+            && message.contains("/second")
+    };
+    scene.until("shop", "the operation to wait", waits).await;
+    assert!(scene.live("v1", "configmaps", "second").await.is_some());
+    approve(&scene);
+    scene.healthy("shop", &commit).await;
+    assert!(scene.live("v1", "configmaps", "second").await.is_none());
+    scene.assert_settled("shop").await;
+}
+
+/// Gives the word that a prune waits for.
+fn approve(scene: &Scene) {
+    let now = jiff::Timestamp::now().to_string();
+    scene.patch("shop", &json!({"metadata": {"annotations": {APPROVED: now}}}));
+}
+
+#[tokio::test]
 async fn wiping_everything_out_waits_for_a_confirmation() {
     let Some(scene) = Scene::begin("wipe").await else { return };
     write_items(&scene, 3);
@@ -135,8 +203,7 @@ async fn wiping_everything_out_waits_for_a_confirmation() {
     assert_eq!(scene.writes_since(mark), []);
     assert_eq!(items(&scene).await, 3);
 
-    let now = jiff::Timestamp::now().to_string();
-    scene.patch("shop", &json!({"metadata": {"annotations": {APPROVED: now}}}));
+    approve(&scene);
     let app = scene.until("shop", "the wipe to be done", |app| is_synced(app, &commit)).await;
     assert_eq!(items(&scene).await, 0);
     assert_eq!(condition(&app, "SyncError"), None);

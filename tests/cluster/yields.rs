@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Scene, config_map, deployment, is_synced};
+use crate::common::{Scene, config_map, deployment, is_synced, resource};
 
 const WEB: (&str, &str, &str) = ("apps/v1", "deployments", "web");
 
@@ -42,6 +42,48 @@ async fn replicas_that_git_gives_up_stay_as_the_autoscaler_set_them() {
     let managers = live["metadata"]["managedFields"].as_array().expect("there are some");
     let ours = managers.iter().find(|entry| entry["manager"] == "steadfast").expect("ours");
     assert_eq!(ours["fieldsV1"]["f:spec"]["f:replicas"], Value::Null, "{ours:#}");
+}
+
+#[tokio::test]
+async fn an_object_with_a_rule_that_cannot_be_read_is_not_written_and_the_rest_goes_on() {
+    let Some(scene) = Scene::begin("by-jq").await else { return };
+    scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, ""));
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let commit = scene.repo.commit("Open the shop");
+    scene.application("shop", |app| {
+        let rule = json!({"group": "apps", "kind": "Deployment",
+            "jqPathExpressions": [".spec.template.spec.containers[].image"]});
+        app["spec"]["ignoreDifferences"] = json!([rule]);
+    });
+    // Making it resets nothing.
+    scene.healthy("shop", &commit).await;
+
+    // Somebody else decides about the image; Git changes another field and another object.
+    scene.target.kubectl(&["set", "image", "deployment/web", "web=shop/web:9.9"], None);
+    scene.repo.replace("shop/web.yaml", "replicas: 1", "replicas: 2");
+    scene.repo.replace("shop/config.yaml", "green", "red");
+    scene.repo.commit("Change both");
+    let message = scene.condition("shop", "SyncError").await;
+    println!("a rule that can't be read as people see it: {message}");
+    for text in ["Deployment", "/web", "jqPathExpressions", "jsonPointers"] {
+        assert!(message.contains(text), "{text}: {message}");
+    }
+    let settings = ("v1", "configmaps", "settings");
+    scene.live_until(settings, "the rest", |live| live["data"]["colour"] == "red").await;
+    let app = scene.refresh("shop", "hard").await;
+    assert_eq!(resource(&app, "Deployment", "web")["status"], "OutOfSync");
+    let live = scene.live_until(WEB, "it to be there", Value::is_object).await;
+    assert_eq!((image(&live), &live["spec"]["replicas"]), (&json!("shop/web:9.9"), &json!(1)));
+
+    // With a rule that can be read, it goes on.
+    scene.patch(
+        "shop",
+        &json!({"spec": {"ignoreDifferences": [{"group": "apps",
+        "kind": "Deployment", "jsonPointers": ["/spec/template/spec/containers/0/image"]}]}}),
+    );
+    scene.live_until(WEB, "the other field", |live| live["spec"]["replicas"] == 2).await;
+    let live = scene.live_until(WEB, "it to be there", Value::is_object).await;
+    assert_eq!(image(&live), "shop/web:9.9");
 }
 
 #[tokio::test]
