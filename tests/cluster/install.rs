@@ -1,13 +1,8 @@
 //! What `steadfast install` prints, given to a real API server; and what the CRDs keep.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, eventually, process::Guarded};
-
-/// Long enough for a machine that does much else.
-const LIMIT: Duration = Duration::from_mins(1);
+use crate::support::{ControlPlane, LIMIT, eventually, process::Guarded};
 
 /// What the binary prints.
 fn install(args: &[&str]) -> String {
