@@ -9,7 +9,7 @@ use super::process::{self, Guarded};
 
 /// A repository with a work tree, on branch `main`.
 ///
-/// The repository proper is `ROOT/repo.git`, so that `ROOT` can be served as it is.
+/// The repository proper is `ROOT/git`, so that `ROOT` can be served as it is.
 #[derive(Debug)]
 pub struct Repo {
     root: PathBuf,
@@ -23,7 +23,7 @@ impl Repo {
         let root = process::scratch_dir(name);
         let repo = Self { dir: root.join("work"), root };
         fs::create_dir(&repo.dir).expect("the directory of the run is writable");
-        let place = format!("--separate-git-dir={}/repo.git", repo.root.display());
+        let place = format!("--separate-git-dir={}/git", repo.root.display());
         repo.git(&["init", "--quiet", "--initial-branch=main", &place]);
         // It would go on after the command that began it.
         repo.git(&["config", "gc.auto", "0"]);
@@ -32,7 +32,7 @@ impl Repo {
 
     /// The URL to read it by.
     pub fn url(&self) -> String {
-        format!("file://{}/repo.git", self.root.display())
+        format!("file://{}/git", self.root.display())
     }
 
     /// The directory above the repository.

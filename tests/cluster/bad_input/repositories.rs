@@ -86,7 +86,7 @@ fn rows(
     plain: &str,
     empty: &Repo,
 ) -> Vec<Row> {
-    let here = locked.url("repo.git");
+    let here = locked.url("git");
     let with_password = here.replace("https://", &format!("https://eve:{SECRET}wrong@"));
     vec![
         ("directory", format!("file://{plain}"), "main", texts(&["Git repository", plain])),

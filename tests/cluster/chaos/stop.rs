@@ -104,7 +104,7 @@ async fn a_killed_worker_is_told_and_a_killed_controller_leaves_no_worker() {
     let Some(mut scene) = Scene::synced("worker", &wanted(0)).await else { return };
     let [port] = free_ports::<1>();
     let mute = Mute::listen(port);
-    let url = format!("git://127.0.0.1:{port}/repo.git");
+    let url = format!("git://127.0.0.1:{port}/git");
     scene.patch(PATH, &json!({"spec": {"source": {"repoURL": url}}}));
     let worker = |controller: &Controller| {
         let pid = controller.pid();

@@ -55,7 +55,7 @@ async fn passwords_come_from_secrets_and_a_corrected_one_is_used_at_once() {
     server.require(Auth::Basic("ada", PASSWORD));
     let other = GitHttpServer::https(shared.root(), &tls);
     other.require(Auth::Basic("ada", PASSWORD));
-    let (url, template) = (server.url("repo.git"), other.url(""));
+    let (url, template) = (server.url("git"), other.url(""));
 
     add(&scene, "own", &url);
     let text = scene.condition("own", "ComparisonError").await;
@@ -78,7 +78,7 @@ async fn passwords_come_from_secrets_and_a_corrected_one_is_used_at_once() {
     assert_eq!(scene.config("own", "key").await.as_deref(), Some("one"));
     let creds = json!({"url": template, "username": "ada", "password": PASSWORD});
     secret(&scene, "shared", "repo-creds", &creds);
-    add(&scene, "shared", &other.url("repo.git"));
+    add(&scene, "shared", &other.url("git"));
     scene.content("shared", &shared.head()).await;
 
     let second = commit(&own, "own", "two");
@@ -104,7 +104,7 @@ async fn ssh_needs_the_key_and_a_known_host() {
     }
     let key = |name: &str| fs::read_to_string(keys.join(name)).expect("it was made");
     let server = SshServer::start(sshd, &keys.join("host"), &keys.join("user.pub"), repo.root());
-    let url = server.url("repo.git");
+    let url = server.url("git");
     add(&scene, "far", &url);
     let opened = |key: String| json!({"type": "git", "url": url, "sshPrivateKey": key});
     secret(&scene, "far", "repository", &opened(key("user")));
@@ -135,7 +135,7 @@ async fn a_git_daemon_is_read_without_credentials() {
     let Some(scene) = Scene::begin("daemon").await else { return };
     let repo = files("plain");
     let daemon = GitDaemon::start(repo.root());
-    add(&scene, "plain", &daemon.url("repo.git"));
+    add(&scene, "plain", &daemon.url("git"));
     scene.content("plain", &repo.head()).await;
     let second = commit(&repo, "plain", "two");
     scene.content("plain", &second).await;

@@ -27,7 +27,7 @@ async fn applications_of_one_repository_share_its_polls_and_render_only_what_con
     let first = repo.commit("first");
     for name in &names {
         scene.application(name, |app| {
-            app["spec"]["source"]["repoURL"] = json!(server.url("repo.git"));
+            app["spec"]["source"]["repoURL"] = json!(server.url("git"));
             app["spec"]["source"]["path"] = json!(name);
         });
     }
@@ -95,7 +95,7 @@ async fn a_signed_push_is_synced_at_once_and_others_are_refused() {
     scene.repo.write("shop/a.yaml", &config_map("pushed", &[("key", "one")]));
     let first = scene.repo.commit("first");
     let server = GitHttpServer::http(scene.repo.root());
-    let url = server.url("repo.git");
+    let url = server.url("git");
     scene.application("shop", |app| app["spec"]["source"]["repoURL"] = json!(url));
     scene.content("shop", &first).await;
 

@@ -95,7 +95,7 @@ async fn an_empty_repository_is_waited_for_and_one_that_is_away_is_missed() {
     served.write("shop/far.yaml", &config_map("far", &[("key", "one")]));
     let far = served.commit("first");
     let server = GitHttpServer::http(served.root());
-    let url = server.url("repo.git");
+    let url = server.url("git");
     scene.application("far", |app| app["spec"]["source"]["repoURL"] = json!(url));
     scene.content("far", &far).await;
     server.behave(Behaviour::Gone);
