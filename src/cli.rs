@@ -30,7 +30,8 @@ use output::Ui;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; no differences; the application got there
-  1  no: there are differences, the sync failed, the time is over
+  1  no: there are differences, the sync failed, the time is over, another
+     operation runs
   2  wrong arguments, an unreadable input, a setting that can't work;
      of \"diff\" and \"app diff\" every failure
   3  the status API or the cluster can't be reached, or is in trouble

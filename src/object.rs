@@ -16,7 +16,7 @@ pub mod turn;
 pub use fields::FieldSet;
 pub use id::{GroupKind, GroupVersionKind, ObjectId};
 pub use live::{LiveObject, Manager};
-pub use manifest::{Finding, Manifest, Origin, Severity};
+pub use manifest::{Finding, Manifest, Origin, Severity, Topic};
 pub use path::{FieldPath, PathElement};
 pub use tree::{EntryKind, Tree, TreeEntry, TreeError};
 pub use turn::Turn;

@@ -14,6 +14,7 @@ mod fleet;
 pub mod handle;
 mod heal;
 mod memory;
+mod notes;
 mod observe;
 mod operation;
 mod pass;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::normalize;
 use crate::object::{
-    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Severity, meta, tracking,
+    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Severity, Topic, meta, tracking,
 };
 
 /// The annotation that orders objects; an integer, 0 when absent or unreadable.
@@ -55,7 +55,7 @@ pub struct Desired {
     pub findings: Vec<Finding>,
     /// True when every manifest became a target: only then may anything be pruned.
     pub complete: bool,
-    /// The cluster does not serve a kind that is named. It may later: no event tells that.
+    /// The cluster does not serve a kind that is named. It may later.
     pub kinds_missing: bool,
 }
 
@@ -108,6 +108,7 @@ pub fn resolve(manifests: &[Manifest], kinds: &dyn Kinds, to: Destination<'_>) -
             },
             Ok(None) => desired.findings.push(Finding {
                 severity: Severity::Warning,
+                topic: Topic::Excluded,
                 origin: manifest.origin.clone(),
                 message: format!(
                     "{} {} is a hook; hooks are not run by this version, it is left out",
@@ -163,7 +164,7 @@ fn target(
 ) -> Result<Option<Target>, Finding> {
     let refuse = |message: String| {
         let origin = manifest.origin.clone();
-        Finding { severity: Severity::Error, origin, message }
+        Finding { severity: Severity::Error, topic: Topic::Manifest, origin, message }
     };
     let Some(gvk) = meta::gvk(&manifest.value) else {
         return Err(refuse("the object has no apiVersion or no kind".to_owned()));
@@ -229,6 +230,7 @@ fn unknown_kind(gvk: &GroupVersionKind, name: &str) -> String {
 fn repeated(first: &Target, second: &Target) -> Finding {
     Finding {
         severity: Severity::Warning,
+        topic: Topic::Repeated,
         origin: second.origin.clone(),
         message: format!(
             "{} is already in {}; the last one is used, remove one of them",

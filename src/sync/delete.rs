@@ -48,7 +48,16 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
         .filter(|live| !live.has_owner && !survives(live))
         .collect();
     if doomed.is_empty() {
-        return release(pass, finalizer).await;
+        return match out_of_reach(&pass.app, &pass.lost) {
+            Some(why) => {
+                let what = format!(
+                    "{why}, or delete the objects by hand and then take the finalizer {finalizer} \
+                     away"
+                );
+                hold(pass, what).await
+            }
+            None => release(pass, finalizer).await,
+        };
     }
     let mode = Mode {
         extent: Extent::All,
@@ -77,6 +86,57 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
         return true;
     }
     hold(pass, refused.join("; ")).await
+}
+
+/// An application that is being deleted, as far as it can be read, and the fields that can't be.
+/// Where its destination can't, the one that it was last compared with stands in.
+pub(crate) fn salvage(resource: &Value) -> (Application, Vec<String>) {
+    let (mut app, lost) = Application::salvage(resource.clone());
+    if lost.iter().any(|field| is_about(field, "spec.destination"))
+        && let Some(status) = &app.status
+    {
+        app.spec.destination = status.sync.compared_to.destination.clone();
+    }
+    (app, lost)
+}
+
+/// Why objects may be left that are not seen from here, and what to do; `None` when all were seen.
+fn out_of_reach(app: &Application, lost: &[String]) -> Option<String> {
+    if let Some(field) = lost.iter().find(|field| hides_kinds(field)) {
+        return Some(format!(
+            "objects may be left: the field {field} can't be read, which says of what kinds they \
+             are; correct it"
+        ));
+    }
+    let status = app.status.as_ref();
+    let deployed = status.is_some_and(|s| !s.resources.is_empty() || !s.history.is_empty());
+    let destination = &app.spec.destination;
+    if destination.is_in_cluster() || !deployed {
+        return None;
+    }
+    let cluster = if destination.name.is_empty() { &destination.server } else { &destination.name };
+    Some(format!(
+        "objects may be left in the destination cluster {cluster:?}, which is not known; correct \
+         spec.destination"
+    ))
+}
+
+/// True for a field without which the kinds of the objects are not known.
+fn hides_kinds(field: &str) -> bool {
+    let Some(rest) = field.strip_prefix("status.resources") else {
+        return matches!(field, "." | "status");
+    };
+    rest.is_empty() || rest.ends_with(']') || rest.ends_with(".kind") || rest.ends_with(".group")
+}
+
+/// True when a field is `place`, in it or around it.
+fn is_about(field: &str, place: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    field == "." || within(field, place) || within(place, field)
 }
 
 fn cascade(app: &Application) -> Option<(&'static str, &'static str)> {
@@ -137,5 +197,62 @@ async fn release(pass: &mut Pass<'_>, finalizer: &str) -> bool {
             pass.look_again(RETRY);
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(destination: &Value) -> Value {
+        json!({
+            "metadata": {"name": "shop"},
+            "spec": {"destination": destination},
+            "status": {
+                "resources": [{"kind": "ConfigMap", "name": "a"}],
+                "sync": {"status": "Unknown", "comparedTo": {
+                    "destination": {"name": "in-cluster"}, "source": {"repoURL": "r"}}},
+            },
+        })
+    }
+
+    #[test]
+    fn objects_elsewhere_hold_the_deletion_and_the_message_says_what_to_do() {
+        let here = json!({"server": "https://kubernetes.default.svc"});
+        let there = json!({"server": "https://elsewhere.example"});
+        let mut empty = app(&there);
+        empty["status"]["resources"] = json!([]);
+        let table = [(app(&here), None), (app(&there), Some("elsewhere.example")), (empty, None)];
+        for (resource, wanted) in table {
+            let (app, lost) = salvage(&resource);
+            let said = out_of_reach(&app, &lost);
+            assert_eq!(said.is_some(), wanted.is_some(), "{resource}: {said:?}");
+            let named = said.unwrap_or_default();
+            assert!(named.contains(wanted.unwrap_or_default()), "{named}");
+        }
+    }
+
+    #[test]
+    fn where_objects_were_last_seen_stands_in_for_a_destination_that_cannot_be_read() {
+        let (read, lost) = salvage(&app(&json!({"server": 7})));
+        assert_eq!(lost, ["spec.destination.server"]);
+        assert!(read.spec.destination.is_in_cluster());
+        assert_eq!(out_of_reach(&read, &lost), None);
+        let mut blind = app(&json!(7));
+        blind["status"]["sync"] = json!({});
+        let (read, lost) = salvage(&blind);
+        assert!(out_of_reach(&read, &lost).is_some());
+    }
+
+    #[test]
+    fn a_deletion_waits_while_the_kinds_of_its_objects_are_not_known() {
+        let mut resource = app(&json!({"name": "in-cluster"}));
+        resource["status"]["resources"][0]["syncWave"] = json!("late");
+        let (read, lost) = salvage(&resource);
+        assert_eq!(out_of_reach(&read, &lost), None, "a wave is not needed");
+        resource["status"]["resources"][0]["kind"] = json!(7);
+        let (read, lost) = salvage(&resource);
+        let said = out_of_reach(&read, &lost).expect("it must wait");
+        assert!(said.contains("status.resources[0].kind"), "{said}");
     }
 }

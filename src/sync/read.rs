@@ -13,11 +13,11 @@ use crate::{
         AppProject, Application, ApplicationSource, ConditionType, Jsonnet, SourceType,
         SyncOperation,
     },
-    object::{Finding, Origin, Severity, Turn, mask},
+    object::{Finding, Origin, Severity, Topic, Turn, mask},
     plan::{self, Desired, Destination},
     render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
     report::status::Condition,
-    source::Snapshot,
+    source::{self, Snapshot, url::canonical},
 };
 
 /// Findings that a condition spells out; the rest is counted.
@@ -112,12 +112,8 @@ pub(crate) async fn resolve_spec(
     app: &Application,
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
     let project = app.spec.project();
-    let wanted: Vec<(Place, String)> = app
-        .spec
-        .sources()
-        .iter()
-        .map(|source| (place(project, source), source.target_revision().to_owned()))
-        .collect();
+    let wanted: Vec<(Place, source::Target)> =
+        app.spec.sources().iter().map(|source| (place(project, source), target(source))).collect();
     ctx.sources.read_by(&ctx.instance(app), &wanted);
     resolve(ctx, project, app.spec.sources(), &[]).await
 }
@@ -140,25 +136,33 @@ fn place(project: &str, source: &ApplicationSource) -> Place {
     Place { project: project.to_owned(), url: source.repo_url.clone() }
 }
 
+/// What a source follows.
+fn target(source: &ApplicationSource) -> source::Target {
+    let revision = source.target_revision().to_owned();
+    source::Target { revision, tag_prefix: source.tag_prefix.clone() }
+}
+
 async fn resolve(
     ctx: &Context,
     project: &str,
     sources: &[ApplicationSource],
     pinned: &[String],
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
-    let wanted: Vec<(Place, String)> = sources
+    let wanted: Vec<(Place, source::Target)> = sources
         .iter()
         .enumerate()
         .map(|(index, source)| {
-            let revision = pinned.get(index).filter(|pin| !pin.is_empty());
-            let revision = revision.map_or(source.target_revision(), String::as_str);
-            (place(project, source), revision.to_owned())
+            let mut target = target(source);
+            if let Some(pin) = pinned.get(index).filter(|pin| !pin.is_empty()) {
+                target.revision.clone_from(pin);
+            }
+            (place(project, source), target)
         })
         .collect();
     let mut revisions = Vec::with_capacity(wanted.len());
     let mut troubles = Vec::new();
-    for (place, revision) in &wanted {
-        let found = ctx.sources.resolve(place, revision).await.map_err(|cause| Stopped {
+    for (place, target) in &wanted {
+        let found = ctx.sources.resolve(place, target).await.map_err(|cause| Stopped {
             condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
             turn: cause.turn(),
         })?;
@@ -209,7 +213,7 @@ pub(crate) async fn desire(
         namespace: &app.spec.destination.namespace,
     };
     let mut desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
-    if !desired.complete && ctx.learn_kinds().await {
+    if desired.kinds_missing && ctx.learn_kinds().await {
         desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
     }
     let findings = rendered.iter().flat_map(|rendered| rendered.findings.iter().cloned());
@@ -218,12 +222,22 @@ pub(crate) async fn desire(
     desired
 }
 
-/// What the findings of a render come to: one condition for the errors, one for what is repeated.
+/// The condition that a finding of a render belongs to.
+fn kind(finding: &Finding) -> ConditionType {
+    match (finding.severity, finding.topic) {
+        (Severity::Error, _) => ConditionType::ComparisonError,
+        (Severity::Warning, Topic::Repeated) => ConditionType::RepeatedResourceWarning,
+        (Severity::Warning, Topic::Excluded) => ConditionType::ExcludedResourceWarning,
+        (Severity::Warning, Topic::Manifest) => ConditionType::ManifestWarning,
+    }
+}
+
+/// What the findings of a render come to: one condition for each type, the errors first.
 pub(crate) fn conditions(findings: &[Finding]) -> Vec<Condition> {
-    let tell = |severity: Severity, kind: &ConditionType| {
+    let tell = |wanted: &ConditionType| {
         let told: Vec<String> = findings
             .iter()
-            .filter(|found| found.severity == severity)
+            .filter(|finding| kind(finding) == *wanted)
             .map(ToString::to_string)
             .collect();
         let more = told.len().saturating_sub(FINDINGS_TOLD_MAX);
@@ -231,15 +245,15 @@ pub(crate) fn conditions(findings: &[Finding]) -> Vec<Condition> {
         if more > 0 {
             text.push_str(&format!("; and {more} more"));
         }
-        (!text.is_empty()).then(|| condition(kind, text))
+        (!text.is_empty()).then(|| condition(wanted, text))
     };
-    [
-        tell(Severity::Error, &ConditionType::ComparisonError),
-        tell(Severity::Warning, &ConditionType::RepeatedResourceWarning),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let kinds = [
+        ConditionType::ComparisonError,
+        ConditionType::RepeatedResourceWarning,
+        ConditionType::ExcludedResourceWarning,
+        ConditionType::ManifestWarning,
+    ];
+    kinds.iter().filter_map(tell).collect()
 }
 
 /// Reads the files of an application at a revision for people who ask, without touching anything.
@@ -252,22 +266,26 @@ pub(crate) async fn manifests(
     Ok(desire(ctx, app, &rendered).await)
 }
 
+/// The settings of a directory source.
+fn directory(source: &ApplicationSource) -> DirectorySource {
+    let settings = source.directory.clone().unwrap_or_default();
+    let pattern = |text: String| Some(text).filter(|text| !text.is_empty());
+    DirectorySource {
+        path: source.path.clone(),
+        recurse: settings.recurse,
+        include: pattern(settings.include),
+        exclude: pattern(settings.exclude),
+        any_name: settings.disable_extension_filter,
+    }
+}
+
 /// Renders one source, off the threads that serve the network: a render may take seconds.
 async fn render_one(
     ctx: &Context,
     source: &ApplicationSource,
     tree: Arc<Snapshot>,
 ) -> Arc<Rendered> {
-    let directory = source.directory.clone().unwrap_or_default();
-    let key = RenderKey {
-        repository: source.repo_url.clone(),
-        source: DirectorySource {
-            path: source.path.clone(),
-            recurse: directory.recurse,
-            include: (!directory.include.is_empty()).then_some(directory.include),
-            exclude: (!directory.exclude.is_empty()).then_some(directory.exclude),
-        },
-    };
+    let key = RenderKey { repository: canonical(&source.repo_url), source: directory(source) };
     let tool = source.explicit_type().map(|kind| match kind {
         SourceType::Helm => Tool::Helm,
         SourceType::Kustomize => Tool::Kustomize,
@@ -290,10 +308,71 @@ async fn render_one(
         Err(cause) => Arc::new(Rendered {
             findings: vec![Finding {
                 severity: Severity::Error,
+                topic: Topic::Manifest,
                 origin: Origin { file: source.path.clone(), line: 0 },
                 message: format!("the render died ({cause}); this is a bug of Steadfast"),
             }],
             ..Rendered::default()
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source(fields: serde_json::Value) -> ApplicationSource {
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[test]
+    fn every_field_of_a_directory_source_reaches_the_render() {
+        let fields = json!({"path": "shop", "directory": {"recurse": true, "include": "*.yaml",
+            "exclude": "x*", "disableExtensionFilter": true}});
+        let wanted = DirectorySource {
+            path: "shop".to_owned(),
+            recurse: true,
+            include: Some("*.yaml".to_owned()),
+            exclude: Some("x*".to_owned()),
+            any_name: true,
+        };
+        assert_eq!(directory(&source(fields)), wanted);
+        let plain = DirectorySource { path: "shop".to_owned(), ..DirectorySource::default() };
+        assert_eq!(directory(&source(json!({"path": "shop"}))), plain);
+    }
+
+    #[test]
+    fn every_warning_of_a_render_has_the_condition_of_its_topic() {
+        let of = |topic, message: &str| Finding {
+            severity: Severity::Warning,
+            topic,
+            origin: Origin { file: "shop/web.yaml".to_owned(), line: 3 },
+            message: message.to_owned(),
+        };
+        let mut findings = vec![
+            of(Topic::Repeated, "twice"),
+            of(Topic::Excluded, "a hook"),
+            of(Topic::Manifest, "an empty label"),
+        ];
+        findings.push(Finding { severity: Severity::Error, ..findings[1].clone() });
+        let told: Vec<_> =
+            conditions(&findings).into_iter().map(|held| (held.kind, held.message)).collect();
+        let wanted = [
+            ("ComparisonError", "shop/web.yaml:3: a hook"),
+            ("RepeatedResourceWarning", "shop/web.yaml:3: twice"),
+            ("ExcludedResourceWarning", "shop/web.yaml:3: a hook"),
+            ("ManifestWarning", "shop/web.yaml:3: an empty label"),
+        ];
+        assert_eq!(told, wanted.map(|(kind, text)| (kind.to_owned(), text.to_owned())));
+        assert_eq!(conditions(&findings[..1]).len(), 1);
+    }
+
+    #[test]
+    fn a_source_follows_its_revision_among_the_tags_of_its_prefix() {
+        let target = target(&source(json!({"targetRevision": "1.x", "tagPrefix": "shop/"})));
+        assert_eq!((target.revision.as_str(), target.tag_prefix.as_str()), ("1.x", "shop/"));
+        assert_eq!(super::target(&source(json!({}))).revision, "HEAD");
     }
 }

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    observe::{Note, Seen, View, images},
+    observe::{Note, Seen, Unsure, View, images},
     operation::Resolved,
 };
 use crate::{
     api::{Application, ConditionType, HealthCode, OperationState, RevisionHistory, SyncCode},
     health,
-    object::{ObjectId, meta},
+    object::{LiveObject, ObjectId, meta},
     plan::decide::State,
     report::status as shape,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Findings<'a> {
 }
 
 /// The types of condition that a pass judges; others on the resource are left alone.
-const JUDGED: [&str; 8] = [
+const JUDGED: [&str; 10] = [
     "DeletionError",
     "InvalidSpecError",
     "ComparisonError",
@@ -42,6 +42,8 @@ const JUDGED: [&str; 8] = [
     "UnknownError",
     "SharedResourceWarning",
     "RepeatedResourceWarning",
+    "ExcludedResourceWarning",
+    "ManifestWarning",
     "TruncatedStatusWarning",
 ];
 
@@ -154,7 +156,7 @@ fn sync_code(view: Option<&View>, conditions: &[shape::Condition]) -> SyncCode {
 
 /// True when nothing differs.
 pub(crate) fn is_in_sync(view: &View) -> bool {
-    view.seen.iter().all(|seen| seen.subject.state == State::Clean)
+    view.seen.iter().all(|seen| seen.subject.state == State::Clean || seen.agrees)
         && view.stale.iter().all(|live| is_extraneous(&live.value()))
 }
 
@@ -173,16 +175,34 @@ fn resources(view: &View) -> Vec<Value> {
         entries.push((seen.subject.target.id.clone(), resource(seen)));
     }
     for live in &view.stale {
-        let mut entry = json!({
-            "version": live.gvk.version, "kind": live.id.kind, "name": live.id.name,
-            "status": SyncCode::OutOfSync, "requiresPruning": true,
-        });
-        put_text(&mut entry, "group", &live.id.group);
-        put_text(&mut entry, "namespace", &live.id.namespace);
+        let mut entry = unnamed(live, &SyncCode::OutOfSync);
+        entry["requiresPruning"] = Value::from(true);
+        entries.push((live.id.clone(), entry));
+    }
+    for Unsure { live, health } in &view.unsure {
+        let mut entry = unnamed(live, &SyncCode::Unknown);
+        if let Some(health) = health {
+            put_health(&mut entry, health);
+        }
         entries.push((live.id.clone(), entry));
     }
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     entries.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// The entry of a live object without a target.
+fn unnamed(live: &LiveObject, status: &SyncCode) -> Value {
+    let mut entry = json!({
+        "version": live.gvk.version, "kind": live.id.kind, "name": live.id.name, "status": status,
+    });
+    put_text(&mut entry, "group", &live.id.group);
+    put_text(&mut entry, "namespace", &live.id.namespace);
+    entry
+}
+
+fn put_health(entry: &mut Value, health: &health::Health) {
+    entry["health"] = json!({"status": health.status});
+    put_text(&mut entry["health"], "message", &health.message);
 }
 
 fn put_text(entry: &mut Value, key: &str, text: &str) {
@@ -196,6 +216,7 @@ fn resource(seen: &Seen) -> Value {
     let status = match (&seen.note, &seen.subject.state) {
         (Some(Note::Unseen(_) | Note::Forbidden(_)), _) => SyncCode::Unknown,
         (_, State::Clean) => SyncCode::Synced,
+        _ if seen.agrees => SyncCode::Synced,
         _ => SyncCode::OutOfSync,
     };
     let mut entry = json!({
@@ -209,10 +230,7 @@ fn resource(seen: &Seen) -> Value {
     }
     match (&seen.live, &seen.health) {
         (None, _) => entry["health"] = json!({"status": HealthCode::Missing}),
-        (Some(_), Some(health)) => {
-            entry["health"] = json!({"status": health.status});
-            put_text(&mut entry["health"], "message", &health.message);
-        }
+        (Some(_), Some(health)) => put_health(&mut entry, health),
         (Some(_), None) => {}
     }
     entry
@@ -223,6 +241,16 @@ fn app_health(app: &Application, view: &View) -> health::Health {
     let namespace = app.metadata.namespace.as_deref().unwrap_or_default();
     let name = app.metadata.name.as_deref().unwrap_or_default();
     let itself = ObjectId::new(crate::api::GROUP, "Application", namespace, name);
+    let unsure = view.unsure.iter().filter(|unsure| {
+        let Unsure { live, .. } = unsure;
+        health::counts(&itself, &live.id, &live.value())
+    });
+    let unsure = unsure.map(|Unsure { live, health }| health::Part {
+        id: &live.id,
+        desired: false,
+        live: true,
+        health: health.as_ref(),
+    });
     let parts: Vec<health::Part<'_>> = view
         .seen
         .iter()
@@ -237,10 +265,71 @@ fn app_health(app: &Application, view: &View) -> health::Health {
             live: seen.live.is_some(),
             health: seen.health.as_ref(),
         })
+        .chain(unsure)
         .collect();
     health::aggregate(&parts)
 }
 
 fn view_images(view: &View) -> BTreeSet<String> {
-    view.seen.iter().flat_map(|seen| images(&seen.subject.target.value)).collect()
+    let named = view.seen.iter().flat_map(|seen| images(&seen.subject.target.value));
+    let unsure = view.unsure.iter().flat_map(|unsure| images(&unsure.live.value()));
+    named.chain(unsure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{health::Health, object::GroupVersionKind};
+
+    fn live(name: &str) -> Arc<LiveObject> {
+        let body = json!({"spec": {"template": {"spec": {"containers": [{"image": name}]}}}});
+        Arc::new(LiveObject {
+            id: ObjectId::new("apps", "Deployment", "shop", name),
+            gvk: GroupVersionKind::parse("apps/v1", "Deployment"),
+            uid: name.to_owned(),
+            resource_version: "7".to_owned(),
+            app: Some("shop".to_owned()),
+            body: body.to_string().into_boxed_str(),
+            own: None,
+            others: None,
+            has_owner: false,
+            terminating: false,
+        })
+    }
+
+    fn status(view: &View) -> Value {
+        let found = Findings {
+            view: Some(view),
+            resolved: None,
+            conditions: Vec::new(),
+            operation: None,
+            deployed: None,
+            invalid: false,
+        };
+        build(&Application::default(), found, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_git_could_not_say_anything_about_is_unknown_and_requires_no_pruning() {
+        let health = Some(Health::new(health::HealthStatus::Degraded, "1 of 2 pods crashes"));
+        let view = View { unsure: vec![Unsure { live: live("web"), health }], ..View::default() };
+        let status = status(&view);
+        let entry = json!({
+            "group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop",
+            "name": "web", "status": "Unknown",
+            "health": {"status": "Degraded", "message": "1 of 2 pods crashes"},
+        });
+        assert_eq!(status["resources"], json!([entry]));
+        assert_eq!(status["health"]["status"], "Degraded");
+        assert_eq!(status["summary"]["images"], json!(["web"]));
+    }
+
+    #[test]
+    fn what_git_no_longer_names_requires_pruning() {
+        let status = status(&View { stale: vec![live("web")], ..View::default() });
+        assert_eq!(status["resources"][0]["requiresPruning"], true);
+        assert_eq!(status["resources"][0]["status"], "OutOfSync");
+    }
 }

@@ -15,6 +15,7 @@ mod settled;
 mod told;
 
 mod arrival;
+mod attempts;
 mod bad_input;
 mod bed;
 mod chaos;
@@ -33,3 +34,4 @@ mod prune;
 mod repositories;
 mod shared;
 mod status_api;
+mod yields;

@@ -203,7 +203,7 @@ async fn a_render_that_fails_or_finds_nothing_prunes_nothing() {
     let message = scene.condition("shop", "ComparisonError").await;
     println!("a path that is gone as people see it: {message}");
     assert!(message.contains("shop"), "{message}");
-    scene.refresh("shop", "hard").await;
+    all_unknown(&scene.refresh("shop", "hard").await);
 
     // Every file is broken.
     scene.repo.git(&["mv", "store", "shop"]);
@@ -215,7 +215,7 @@ async fn a_render_that_fails_or_finds_nothing_prunes_nothing() {
         condition(app, "ComparisonError").is_some_and(|message| message.contains("item-0.yaml:"))
     };
     scene.until("shop", "the broken files to be named", broken).await;
-    scene.refresh("shop", "hard").await;
+    all_unknown(&scene.refresh("shop", "hard").await);
     assert_eq!(scene.writes_since(mark), []);
     assert_eq!(items(&scene).await, 3);
 
@@ -224,6 +224,16 @@ async fn a_render_that_fails_or_finds_nothing_prunes_nothing() {
     let app = scene.healthy("shop", &commit).await;
     assert_eq!(condition(&app, "ComparisonError"), None);
     scene.assert_settled("shop").await;
+}
+
+/// Shows that the three items are listed, and that nothing is said against them.
+fn all_unknown(app: &Value) {
+    for number in 0..3 {
+        let entry = resource(app, "ConfigMap", &format!("item-{number}"));
+        assert_eq!(entry["status"], "Unknown", "{:#}", app["status"]);
+        assert_eq!(entry["requiresPruning"], Value::Null, "{entry:#}");
+    }
+    assert!(is_health(app, "Healthy"), "{:#}", app["status"]);
 }
 
 #[tokio::test]

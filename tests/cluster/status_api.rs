@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::{
-    common::{Scene, config_map, deployment, is_synced},
+    common::{Scene, by_hand, config_map, deployment, is_synced},
     support::{ControlPlane, Fault, LIMIT, Requests, eventually},
 };
 
@@ -187,6 +187,33 @@ async fn read(stream: &mut Response, text: &mut String, wanted: impl Fn(&str) ->
     };
     let waited = timeout(LIMIT, reading).await;
     waited.unwrap_or_else(|_| panic!("the stream did not say it:\n{text}"))
+}
+
+#[tokio::test]
+async fn the_tree_shows_what_git_names_before_it_is_taken_over() {
+    let Some(scene) = Scene::begin("adopt").await else { return };
+    scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, ""));
+    scene.repo.write("shop/missing.yaml", &config_map("missing", &[]));
+    scene.repo.commit("Open the shop");
+    scene.target.apply(&deployment("web", "shop/web:1.0", 1, ""));
+    scene.application("shop", by_hand);
+    let compared = |app: &Value| app["status"]["sync"]["status"] == "OutOfSync";
+    scene.until("shop", "to be compared", compared).await;
+    let web = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    let tree = scene.api("GET", "shop", "/resource-tree", None);
+    let nodes = tree["nodes"].as_array().expect("a list");
+    let of = |kind: &str| nodes.iter().find(|node| node["kind"] == kind);
+    let shown = of("Deployment").unwrap_or_else(|| panic!("{tree:#}"));
+    assert_eq!(shown["uid"], web["metadata"]["uid"]);
+    assert_eq!(shown["images"], json!(["shop/web:1.0"]));
+    assert!(of("ConfigMap").is_none(), "{tree:#}");
+
+    scene.sync("shop", &json!({}));
+    scene.healthy("shop", &scene.repo.head()).await;
+    let tree = scene.api("GET", "shop", "/resource-tree", None);
+    let nodes = tree["nodes"].as_array().expect("a list");
+    let deployments = nodes.iter().filter(|node| node["kind"] == "Deployment");
+    assert_eq!(deployments.count(), 1, "{tree:#}");
 }
 
 #[tokio::test]

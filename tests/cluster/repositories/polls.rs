@@ -25,9 +25,11 @@ async fn applications_of_one_repository_share_its_polls_and_render_only_what_con
         repo.write(&format!("{name}/web.yaml"), &text);
     }
     let first = repo.commit("first");
-    for name in &names {
+    for (number, name) in names.iter().enumerate() {
+        // However it is spelled, it is one repository.
+        let spelling = ["git", "git/"][number % 2];
         scene.application(name, |app| {
-            app["spec"]["source"]["repoURL"] = json!(server.url("git"));
+            app["spec"]["source"]["repoURL"] = json!(server.url(spelling));
             app["spec"]["source"]["path"] = json!(name);
         });
     }
