@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Scene, condition, config_map, deployment, is_synced, resource};
+use crate::common::{
+    Scene, annotated, by_hand, condition, config_map, deployment, is_synced, resource,
+};
 
 fn phase(app: &Value) -> &str {
     app["status"]["operationState"]["phase"].as_str().unwrap_or_default()
@@ -13,10 +15,8 @@ fn phase(app: &Value) -> &str {
 async fn an_automated_sync_that_somebody_ends_stays_ended() {
     let Some(scene) = Scene::begin("ended").await else { return };
     let first = deployment("web", "shop/web:1.0", 1, "never-ready");
-    let second = config_map("late", &[("key", "value")]).replace(
-        "  name: late\n",
-        "  name: late\n  annotations: {argocd.argoproj.io/sync-wave: \"1\"}\n",
-    );
+    let second = config_map("late", &[("key", "value")]);
+    let second = annotated(&second, "argocd.argoproj.io/sync-wave", "1");
     scene.repo.write("shop/web.yaml", &first);
     scene.repo.write("shop/late.yaml", &second);
     scene.repo.commit("Open the shop");
@@ -103,9 +103,7 @@ async fn what_argo_cd_left_in_sync_is_in_sync_and_becomes_ours_by_the_first_auto
         &["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"],
         Some(&map),
     );
-    scene.application("shop", |app| {
-        app["spec"]["syncPolicy"] = json!({});
-    });
+    scene.application("shop", by_hand);
     let app = scene.until("shop", "it to be synced", |app| is_synced(app, &commit)).await;
     assert_eq!(resource(&app, "ConfigMap", "map")["status"], "Synced");
     let owner = |live: &Value| {
@@ -125,10 +123,8 @@ async fn what_argo_cd_left_in_sync_is_in_sync_and_becomes_ours_by_the_first_auto
 async fn an_operation_ends_when_its_application_can_not_be_used_any_longer() {
     let Some(scene) = Scene::begin("unusable").await else { return };
     scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, "never-ready"));
-    let late = config_map("late", &[("key", "value")]).replace(
-        "  name: late\n",
-        "  name: late\n  annotations: {argocd.argoproj.io/sync-wave: \"1\"}\n",
-    );
+    let late = config_map("late", &[("key", "value")]);
+    let late = annotated(&late, "argocd.argoproj.io/sync-wave", "1");
     scene.repo.write("shop/late.yaml", &late).commit("Open the shop");
     scene.application("shop", |_| ());
     scene.until("shop", "the sync to run", |app| phase(app) == "Running").await;

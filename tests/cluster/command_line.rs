@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{Scene, config_map, deployment},
+    common::{Scene, annotated, by_hand, config_map, deployment},
     support::process::Guarded,
 };
 
@@ -67,10 +67,6 @@ fn write(scene: &Scene, image: &str, colour: &str) -> String {
     scene.repo.commit(colour)
 }
 
-fn by_hand(app: &mut Value) {
-    app["spec"]["syncPolicy"] = json!({});
-}
-
 #[tokio::test]
 async fn an_application_is_looked_at_synced_rolled_back_and_deleted_from_a_shell() {
     let Some(scene) = Scene::begin("shell").await else { return };
@@ -129,10 +125,7 @@ async fn a_sync_that_fails_ends_with_its_reason_and_one_that_lasts_can_be_stoppe
     let bad = "apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: {ports: [{port: 0}]}\n";
     scene.repo.write("bad/a.yaml", bad);
     let slow = deployment("slow", "shop/web:1.0", 1, "never-ready");
-    let late = config_map("late", &[]).replace(
-        "metadata:\n",
-        "metadata:\n  annotations: {argocd.argoproj.io/sync-wave: \"1\"}\n",
-    );
+    let late = annotated(&config_map("late", &[]), "argocd.argoproj.io/sync-wave", "1");
     scene.repo.write("slow/a.yaml", &slow).write("slow/b.yaml", &late);
     scene.repo.commit("trouble");
     for name in ["bad", "slow"] {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{LIMIT, Scene, condition, config_map, deployment},
-    support::{AuditMark, eventually},
+    common::{Scene, annotated, condition, config_map, deployment},
+    support::{AuditMark, LIMIT, eventually},
 };
 
 const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
@@ -17,10 +17,8 @@ const WEB: (&str, &str, &str) = ("apps/v1", "deployments", "web");
 /// A scene with a Deployment, a ConfigMap and one that outlives its application.
 async fn open(name: &str, finalizers: &Value) -> Option<Scene> {
     let scene = Scene::begin(name).await?;
-    let kept = config_map("kept", &[("key", "value")]).replace(
-        "  name: kept\n",
-        "  name: kept\n  annotations: {argocd.argoproj.io/sync-options: Delete=false}\n",
-    );
+    let kept = config_map("kept", &[("key", "value")]);
+    let kept = annotated(&kept, "argocd.argoproj.io/sync-options", "Delete=false");
     scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 2, ""));
     scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
     let commit = scene.repo.write("shop/kept.yaml", &kept).commit("Open the shop");
@@ -173,8 +171,7 @@ async fn stays(scene: &Scene, mark: AuditMark) {
         assert!(scene.live(version, plural, name).await.is_some(), "{name}");
     }
     // Another application shows that the controller had time to do what it must not do.
-    let patch = json!({"data": {"colour": "red"}}).to_string();
-    scene.target.kubectl(&["patch", "configmap", "settings", "-p", &patch], None);
+    scene.target.patch("configmap", "settings", &json!({"data": {"colour": "red"}}));
     scene.repo.write("depot/other.yaml", &config_map("other", &[("key", "value")]));
     let commit = scene.repo.commit("Open a depot");
     scene.application("depot", |app| app["spec"]["source"]["path"] = json!("depot"));

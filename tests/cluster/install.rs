@@ -1,16 +1,11 @@
 //! What `steadfast install` prints, given to a real API server; and what the CRDs keep.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::{
     common::{Scene, condition, config_map, deployment},
-    support::{ControlPlane, eventually, process::Guarded},
+    support::{ControlPlane, LIMIT, eventually, process::Guarded},
 };
-
-/// Long enough for a machine that does much else.
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// What the binary prints.
 pub(crate) fn install(args: &[&str]) -> String {

@@ -11,6 +11,7 @@ mod support;
 mod git;
 
 mod common;
+mod settled;
 mod told;
 
 mod arrival;

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Scene, condition, config_map, deployment, is_health, is_synced, resource};
+use crate::common::{
+    Scene, annotated, condition, config_map, deployment, is_health, is_synced, resource,
+};
 
 /// Confirms a deletion.
 const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
@@ -93,10 +95,8 @@ async fn without_prune_what_git_no_longer_names_stays_and_is_told() {
 async fn an_object_that_says_so_is_not_pruned() {
     let Some(scene) = Scene::begin("exempt").await else { return };
     write_items(&scene, 1);
-    let exempt = config_map("exempt", &[("key", "value")]).replace(
-        "  name: exempt\n",
-        "  name: exempt\n  annotations: {argocd.argoproj.io/sync-options: Prune=false}\n",
-    );
+    let exempt = config_map("exempt", &[("key", "value")]);
+    let exempt = annotated(&exempt, "argocd.argoproj.io/sync-options", "Prune=false");
     scene.repo.write("shop/exempt.yaml", &exempt);
     let commit = scene.repo.commit("Open the shop");
     scene.application("shop", |_| ());

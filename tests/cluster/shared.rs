@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{LIMIT, PATH, Scene, condition, config_map, resource},
-    support::eventually,
+    common::{PATH, Scene, condition, config_map, resource},
+    support::{LIMIT, eventually},
 };
 
 #[tokio::test]
@@ -84,11 +84,8 @@ async fn a_sync_that_fails_again_as_it_did_before_writes_no_status() {
         (tried.count() >= 4).then_some(())
     };
     eventually(LIMIT, "four more tries", tries).await;
-    let writes = scene.plane.audit(mark, "steadfast").into_iter();
-    let told: Vec<_> = writes
-        .filter(|event| event.namespace == scene.home.name() && event.is_write())
-        .filter(|event| event.resource == "applications")
-        .collect();
+    let mut told = scene.all_writes_since(mark);
+    told.retain(|event| event.resource == "applications");
     assert_eq!(told, [], "{}", scene.tail());
     let message = scene.condition("depot", "SyncError").await;
     assert!(message.contains("spec.ports[0].port"), "{message}");

@@ -132,8 +132,8 @@ async fn of_an_ignored_map_nothing_is_written_and_nothing_becomes_ours() {
 
     let mark = scene.plane.audit_mark();
     for turn in 0..3 {
-        let theirs = json!({"data": {"theirs": turn.to_string(), "ours": "hand"}}).to_string();
-        scene.target.kubectl(&["patch", "configmap", "map", "--type=merge", "-p", &theirs], None);
+        let theirs = json!({"data": {"theirs": turn.to_string(), "ours": "hand"}});
+        scene.target.patch("configmap", "map", &theirs);
         scene.refresh("shop", "normal").await;
     }
     let writes = scene.writes_since(mark);

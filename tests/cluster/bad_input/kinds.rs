@@ -74,7 +74,7 @@ async fn a_kind_that_arrives_later_is_used_without_another_commit() {
     scene.repo.write("shop/keep.yaml", &config_map("keep", &[("key", "one")]));
     let commit = scene.repo.commit("a kind that nobody knows");
     scene.application("shop", |_| {});
-    let says = texts(&["shop/thing.yaml:1: ", "no kind Thing in later.example/v1"]);
+    let says = ["shop/thing.yaml:1: ", "no kind Thing in later.example/v1"];
     scene.alone("shop", "ComparisonError", &says).await.unwrap_or_else(|text| panic!("{text}"));
     let there = |live: &Value| live["data"]["key"] == "one";
     scene.live_until(("v1", "configmaps", "keep"), "the other object", there).await;

@@ -123,16 +123,15 @@ async fn an_empty_repository_is_waited_for_and_one_that_is_away_is_missed() {
     let served = Repo::init("served");
     served.write("shop/far.yaml", &config_map("far", &[("key", "one")]));
     let far = served.commit("first");
-    let server = GitHttpServer::http(served.dir().parent().expect("it has one"));
-    let url = server.url(&served.dir().file_name().expect("it has one").to_string_lossy());
+    let server = GitHttpServer::http(served.root());
+    let url = server.url("git");
     scene.application("far", |app| app["spec"]["source"]["repoURL"] = json!(url));
     scene.content("far", &far).await;
     server.behave(Behaviour::Gone);
     let text = scene.condition("far", "ComparisonError").await;
     assert!(text.contains(&url) && text.contains("last known commit is kept"), "{text}");
     // Drift is put back from the mirror meanwhile.
-    let patch = json!({"data": {"key": "drifted"}}).to_string();
-    scene.target.kubectl(&["patch", "configmap", "far", "-p", &patch], None);
+    scene.target.patch("configmap", "far", &json!({"data": {"key": "drifted"}}));
     let back = |live: &Value| live["data"]["key"] == "one";
     scene.live_until(("v1", "configmaps", "far"), "the drift to be put back", back).await;
     assert!(condition(&scene.app("far").await, "ComparisonError").is_some());
