@@ -135,7 +135,8 @@ fn hides_kinds(field: &str) -> bool {
     let Some(rest) = field.strip_prefix("status.resources") else {
         return matches!(field, "." | "status");
     };
-    rest.is_empty() || rest.ends_with(']') || rest.ends_with(".kind") || rest.ends_with(".group")
+    let last = rest.rsplit_once('.').map(|(_, last)| last);
+    rest.is_empty() || rest.ends_with(']') || matches!(last, Some("kind" | "group"))
 }
 
 /// True when a field is `place`, in it or around it.
