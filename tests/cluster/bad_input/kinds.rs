@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{quiet, texts};
+use super::quiet;
 use crate::common::{Scene, config_map, resource};
 
 /// A CRD for a group of its own, with `spec.size` as an integer.
