@@ -52,19 +52,14 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
     }
     let doomed = sorted.free;
     if doomed.is_empty() {
-        return match out_of_reach(&pass.app, &pass.lost) {
-            Some(why) => {
-                let what = format!(
-                    "{why}, or delete the objects by hand and then take the finalizer {finalizer} \
-                     away"
-                );
-                hold(pass, what).await
-            }
-            None => {
-                tell_left(pass, &left);
-                release(pass, finalizer).await
-            }
-        };
+        if let Some(why) = out_of_reach(&pass.app, &pass.lost) {
+            let what = format!(
+                "{why}, or delete the objects by hand and then take the finalizer {finalizer} away"
+            );
+            return hold(pass, what).await;
+        }
+        tell_left(pass, &left);
+        return release(pass, finalizer).await;
     }
     let mode = Mode {
         extent: Extent::All,
