@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use super::normalize;
 use crate::object::{
-    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Severity, Topic, is_hook, meta,
-    tracking,
+    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Severity, Topic, is_hook, meta, tracking,
 };
 
 /// The annotation that orders objects; an integer, 0 when absent or unreadable.
@@ -132,8 +131,7 @@ fn arriving_kinds(manifests: &[Manifest]) -> HashMap<GroupVersionKind, (ScopeOf,
     for manifest in manifests {
         let crd = &manifest.value;
         let Some(gvk) = meta::gvk(crd) else { continue };
-        let is_crd =
-            gvk.group == "apiextensions.k8s.io" && gvk.kind == "CustomResourceDefinition";
+        let is_crd = gvk.group == "apiextensions.k8s.io" && gvk.kind == "CustomResourceDefinition";
         if !is_crd || is_hook(crd) {
             continue;
         }

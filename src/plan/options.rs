@@ -17,11 +17,7 @@ pub fn of_object<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 
 /// The value of an option that an object has by itself or, where it says nothing, by its
 /// application.
-pub fn effective<'a>(
-    object: &'a Value,
-    name: &str,
-    of_app: Option<&'a str>,
-) -> Option<&'a str> {
+pub fn effective<'a>(object: &'a Value, name: &str, of_app: Option<&'a str>) -> Option<&'a str> {
     of_object(object, name).or(of_app)
 }
 
