@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    Scene, annotated, condition, config_map, deployment, is_health, is_synced, resource,
+    APPROVED, Scene, annotated, condition, config_map, deployment, is_health, is_synced, resource,
 };
 
 /// Writes the maps `item-0` to `item-N`, in a file each.
