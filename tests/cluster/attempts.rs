@@ -75,8 +75,14 @@ async fn an_approval_holds_while_the_sync_that_needs_it_waits() {
         scene.repo.remove(&format!("shop/item-{number}.yaml"));
     }
     scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, "never-ready"));
-    scene.repo.commit("Replace almost everything");
-    scene.condition("shop", "SyncError").await;
+    let commit = scene.repo.commit("Replace almost everything");
+    // The sync ends without what nobody has confirmed yet.
+    let held = |app: &Value| {
+        phase(app) == "Succeeded"
+            && app["status"]["operationState"]["syncResult"]["revision"] == commit
+            && condition(app, "SyncError").is_some()
+    };
+    scene.until("shop", "the prune to be held", held).await;
     scene.approve("shop").await;
     scene
         .until("shop", "the sync to wait for the new object", |app| {
