@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::{
     Writer,
     entries::{self, Id, Managers, Operation, Owned},
-    reset,
 };
 use crate::object::{FieldPath, FieldSet};
 
@@ -26,11 +25,8 @@ pub(crate) fn record(path: &FieldPath, old: &Value, new: &mut Value, writer: &Wr
         .filter(|(_, owned)| &*owned.version == writer.api_version && owns(owned))
         .map(|(id, _)| Id::new(&id.manager, id.operation, SCALE, &id.subresource))
         .collect();
-    if scale.is_empty() {
-        // An object without owners is not tracked.
-        return;
-    }
-    if path.get(old) != path.get(new) {
+    // While nobody owns the replicas, nobody is tracked on the subresource.
+    if !scale.is_empty() && path.get(old) != path.get(new) {
         scale = vec![Id::new(writer.manager, Operation::Update, SCALE, "scale")];
     }
     let mut managers = Managers::default();
