@@ -31,6 +31,7 @@ use self::{
 };
 use super::schema::Node;
 use crate::object::FieldSet;
+pub(crate) use check::go_value;
 pub(crate) use conflict::{Conflict, message};
 pub(crate) use reset::fields as reset_fields;
 pub(crate) use scale::record as record_scale;
