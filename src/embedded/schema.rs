@@ -61,10 +61,20 @@ impl Schema {
         gvk: &GroupVersionKind,
     ) -> Result<Self, Vec<String>> {
         let raw = Raw::parse(openapi_v3_schema).map_err(|fault| vec![fault])?;
-        structural::faults(&raw)?;
+        let faults = structural::faults(&raw);
+        if !faults.is_empty() {
+            let line = |fault: Violation| format!("{}: {}", fault.field, fault.message);
+            return Err(faults.into_iter().map(line).collect());
+        }
         let at = read::crd(&raw).map_err(|fault| vec![fault])?;
         let types = vec![Type { name: gvk.kind.as_str().into(), at }];
         Ok(Self { types, roots: vec![(gvk.clone(), 0)], demands: Some(Box::new(raw)) })
+    }
+
+    /// The same faults with reason and field, which is named from the root of the schema
+    /// (`properties[spec].type`); empty for what is no JSON Schema at all.
+    pub(crate) fn faults_of_crd(openapi_v3_schema: &Value) -> Vec<Violation> {
+        Raw::parse(openapi_v3_schema).map_or_else(|_| Vec::new(), |raw| structural::faults(&raw))
     }
 
     /// Where an object of this kind begins.
@@ -221,6 +231,11 @@ impl<'s> Node<'s> {
             Form::Struct(of) => &of.required,
             _ => &[],
         }
+    }
+
+    /// True where fields have names of their own, even where they are replaced together.
+    pub(crate) fn is_struct(self) -> bool {
+        matches!(self.target.form, Form::Struct(_))
     }
 
     /// What kind of scalar stands here; `String` where no scalar does.

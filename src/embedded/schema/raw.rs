@@ -1,7 +1,8 @@
 //! JSON Schema as it is written, in the part that Kubernetes uses.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
+use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
@@ -35,7 +36,7 @@ pub(super) struct Raw {
     pub(super) multiple_of: Option<Number>,
     pub(super) min_length: Option<u64>,
     pub(super) max_length: Option<u64>,
-    pub(super) pattern: Option<Box<str>>,
+    pub(super) pattern: Option<Pattern>,
     pub(super) min_items: Option<u64>,
     pub(super) max_items: Option<u64>,
     pub(super) unique_items: bool,
@@ -101,5 +102,39 @@ impl Raw {
     /// True where fields that the schema doesn't name are kept.
     pub(super) fn preserves(&self) -> bool {
         self.preserve_unknown == Some(true)
+    }
+}
+
+/// A regular expression that a text must match somewhere. It is compiled at its first use.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Box<str>")]
+pub(super) struct Pattern {
+    text: Box<str>,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl From<Box<str>> for Pattern {
+    fn from(text: Box<str>) -> Self {
+        Self { text, compiled: OnceLock::new() }
+    }
+}
+
+impl Pattern {
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        self.compiled().is_some()
+    }
+
+    /// True also where the pattern is not valid: its CRD was refused.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        self.compiled().is_none_or(|pattern| pattern.is_match(text))
+    }
+
+    fn compiled(&self) -> Option<&Regex> {
+        // RE2 of Go and this crate share their syntax but for rarities.
+        self.compiled.get_or_init(|| Regex::new(&self.text).ok()).as_ref()
     }
 }
