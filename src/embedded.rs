@@ -5,3 +5,4 @@
 //! is in its version and listens on loopback only. Nothing outlives the process.
 
 mod defaults;
+mod table;

@@ -94,7 +94,11 @@ fn node_ports(spec: &mut Value, taken: &Taken, seed: u64, wanted: bool) -> Resul
         match port.get("nodePort").and_then(Value::as_i64) {
             Some(number) if taken.node_ports.contains(&(protocol.clone(), number)) => {
                 let field = format!("spec.ports[{index}].nodePort");
-                return Err((field, json!(number), "provided port is already allocated".to_owned()));
+                return Err((
+                    field,
+                    json!(number),
+                    "provided port is already allocated".to_owned(),
+                ));
             }
             Some(number) if !(NODE_PORT_MIN..NODE_PORT_MIN + NODE_PORTS).contains(&number) => {
                 let last = NODE_PORT_MIN + NODE_PORTS - 1;
@@ -138,7 +142,8 @@ fn free_port(protocol: &str, taken: &BTreeSet<(String, i64)>, seed: u64) -> i64 
 /// On a change, what was given to the Service stays with it unless the change says otherwise.
 pub(super) fn keep(old: &Value, new: &mut Value) {
     let (Some(before), Some(spec)) = (old.get("spec"), made(new, "spec")) else { return };
-    let has_ip = |spec: &Value| matches!(text(spec, "type"), "ClusterIP" | "NodePort" | "LoadBalancer");
+    let has_ip =
+        |spec: &Value| matches!(text(spec, "type"), "ClusterIP" | "NodePort" | "LoadBalancer");
     if has_ip(before) && has_ip(spec) {
         for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
             if let Some(value) = before.get(field) {

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value};
 
 use super::{
-    fields::{made, items, present, remove, set, set_text, text},
+    fields::{items, made, present, remove, set, set_text, text},
     quantity,
 };
 use crate::object::meta;
@@ -36,7 +36,8 @@ pub(super) fn node(object: &mut Value) {
     }
     quantity::list(status, "capacity");
     quantity::list(status, "allocatable");
-    if let Some(port) = made(status, "daemonEndpoints").and_then(|all| made(all, "kubeletEndpoint")) {
+    if let Some(port) = made(status, "daemonEndpoints").and_then(|all| made(all, "kubeletEndpoint"))
+    {
         set(port, "Port", 0);
     }
     if let Some(info) = made(status, "nodeInfo") {

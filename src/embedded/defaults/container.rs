@@ -36,7 +36,8 @@ pub(super) fn container(container: &mut Value) {
 /// Always for `latest`, said or meant; a digest pins the image whatever its tag says.
 pub(super) fn pull_policy(image: &str) -> &'static str {
     let name = image.rsplit('/').next().unwrap_or_default();
-    let (tagged, digest) = name.split_once('@').map_or((name, None), |(tagged, d)| (tagged, Some(d)));
+    let (tagged, digest) =
+        name.split_once('@').map_or((name, None), |(tagged, d)| (tagged, Some(d)));
     match tagged.split_once(':') {
         Some((_, "latest")) => "Always",
         None if digest.is_none() => "Always",
@@ -98,9 +99,12 @@ fn drop_empty_name(reference: &mut Value) {
 }
 
 fn probe(probe: &mut Value) {
-    for (field, value) in
-        [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
-    {
+    for (field, value) in [
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ] {
         set_number(probe, field, value);
     }
     http_get(probe);

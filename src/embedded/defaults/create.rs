@@ -192,8 +192,7 @@ fn job(object: &mut Value) {
             set(labels, key, value.as_str());
         }
     }
-    if let Some(labels) =
-        made(spec, "selector").and_then(|selector| made(selector, "matchLabels"))
+    if let Some(labels) = made(spec, "selector").and_then(|selector| made(selector, "matchLabels"))
     {
         set(labels, "batch.kubernetes.io/controller-uid", uid);
     }

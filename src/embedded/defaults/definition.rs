@@ -56,7 +56,8 @@ fn webhook(webhook: &mut Value) {
     for rule in items(webhook, "rules") {
         set(rule, "scope", "*");
     }
-    if let Some(service) = made(webhook, "clientConfig").and_then(|client| present(client, "service"))
+    if let Some(service) =
+        made(webhook, "clientConfig").and_then(|client| present(client, "service"))
     {
         set(service, "port", HTTPS);
     }

@@ -230,9 +230,7 @@ impl Place<'_> {
             Value::Number(number) => {
                 number.as_i64() == Some(0) && ZERO.contains(&key) && !self.is_pointer(key)
             }
-            Value::String(text) => {
-                text.is_empty() && EMPTY.contains(&key) && !self.is_pointer(key)
-            }
+            Value::String(text) => text.is_empty() && EMPTY.contains(&key) && !self.is_pointer(key),
             Value::Array(list) => list.is_empty() && !self.keeps_list(key),
             _ => false,
         }
@@ -269,7 +267,9 @@ impl Place<'_> {
     /// Fields that are pointers here though they are plain elsewhere: their zero is a value.
     fn is_pointer(&self, key: &str) -> bool {
         match key {
-            "readOnly" => matches!(self.parent, "azureDisk" | "csi") && self.kind != "PersistentVolume",
+            "readOnly" => {
+                matches!(self.parent, "azureDisk" | "csi") && self.kind != "PersistentVolume"
+            }
             "observedGeneration" => self.kind == "HorizontalPodAutoscaler",
             "availableReplicas" => self.kind == "StatefulSet",
             "replicas" => self.kind != "Deployment" || self.parent != "status",

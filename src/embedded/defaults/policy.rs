@@ -22,7 +22,8 @@ pub(super) fn autoscaler(object: &mut Value) {
     set(spec, "minReplicas", 1);
     if is_bare(spec, "metrics") {
         let target = json!({"type": "Utilization", "averageUtilization": CPU_PCT});
-        spec["metrics"] = json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
+        spec["metrics"] =
+            json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
     }
     items(spec, "metrics").for_each(|metric| metric_quantities(metric, "target"));
     if let Some(behavior) = present(spec, "behavior") {

@@ -21,7 +21,9 @@ pub(super) fn binding(object: &mut Value) {
             set_text(subject, "apiGroup", GROUP);
         }
         if let Some(fields) = subject.as_object_mut() {
-            fields.retain(|key, value| !matches!(key.as_str(), "apiGroup" | "namespace") || value != "");
+            fields.retain(|key, value| {
+                !matches!(key.as_str(), "apiGroup" | "namespace") || value != ""
+            });
         }
     }
 }

@@ -50,7 +50,8 @@ pub(crate) fn resets_status(gvk: &GroupVersionKind) -> bool {
 
 /// True for the groups of the real server; all others belong to custom resources.
 fn is_builtin(gvk: &GroupVersionKind) -> bool {
-    !gvk.group.contains('.') || (gvk.group.ends_with(".k8s.io") && super::of_kind(&gvk.group, &gvk.kind).is_some())
+    !gvk.group.contains('.')
+        || (gvk.group.ends_with(".k8s.io") && super::of_kind(&gvk.group, &gvk.kind).is_some())
 }
 
 /// An update of the object itself. `has_status` says whether a custom resource has the status
@@ -69,7 +70,8 @@ pub(crate) fn prepare(gvk: &GroupVersionKind, old: &Value, new: &mut Value, has_
         }
         ("", "Service") => allocate::keep(old, new),
         ("apps", "DaemonSet") => {
-            let before = meta::annotation(old, TEMPLATE_GENERATION).and_then(|text| text.parse().ok());
+            let before =
+                meta::annotation(old, TEMPLATE_GENERATION).and_then(|text| text.parse().ok());
             let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
             template_generation(new, before.unwrap_or(1) + i64::from(changed));
         }
@@ -82,7 +84,8 @@ pub(crate) fn prepare(gvk: &GroupVersionKind, old: &Value, new: &mut Value, has_
 /// An update of the status subresource: only the status is new.
 pub(crate) fn prepare_status(gvk: &GroupVersionKind, old: &Value, new: &mut Value) {
     if super::of_kind(&gvk.group, &gvk.kind).is_none() {
-        let (status, managed) = (remove(new, "status"), new.pointer("/metadata/managedFields").cloned());
+        let (status, managed) =
+            (remove(new, "status"), new.pointer("/metadata/managedFields").cloned());
         let version = meta::resource_version(new).to_owned();
         *new = old.clone();
         put(new, "status", status.as_ref());

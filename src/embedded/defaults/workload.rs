@@ -81,9 +81,12 @@ pub(super) fn stateful_set(object: &mut Value) {
 
 pub(super) fn daemon_set(object: &mut Value) {
     if let Some(status) = made(object, "status") {
-        for field in
-            ["currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"]
-        {
+        for field in [
+            "currentNumberScheduled",
+            "numberMisscheduled",
+            "desiredNumberScheduled",
+            "numberReady",
+        ] {
             set(status, field, 0);
         }
     }
