@@ -7,6 +7,7 @@
 mod defaults;
 mod http;
 mod managed;
+mod openapi;
 mod patch;
 mod registry;
 mod request;

@@ -14,7 +14,7 @@ mod kind;
 pub(crate) use self::{
     custom::{CLEANUP, Definition, prepare, set_condition},
     fields::FieldRule,
-    kind::{Custom, Generation, Kind, Sub},
+    kind::{Custom, Kind, Sub},
 };
 use crate::object::{GroupKind, GroupVersionKind};
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicU32},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use jiff::Timestamp;
@@ -68,7 +68,6 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     /// The users by their tokens.
     users: RwLock<HashMap<String, Arc<User>>>,
-    addresses: AtomicU32,
 }
 
 impl Core {
@@ -79,7 +78,7 @@ impl Core {
         for kind in registry.table().kinds().filter(|kind| !kind.is_review()) {
             store.open(&kind.group_kind());
         }
-        Self { store, registry, clock, users: RwLock::default(), addresses: AtomicU32::new(1) }
+        Self { store, registry, clock, users: RwLock::default() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

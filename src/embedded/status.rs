@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{managed::Conflict, validate::Cause};
+use super::{
+    managed::{self, Conflict},
+    validate::Cause,
+};
 use crate::object::GroupKind;
 
 /// A refused request: what a client gets as an object of the kind `Status`.
@@ -170,7 +173,7 @@ impl Status {
     }
 
     pub(crate) fn apply_conflict(conflicts: &[Conflict]) -> Self {
-        let message = apply_message(conflicts);
+        let message = managed::message(conflicts);
         let causes = conflicts.iter().map(|conflict| {
             json!({
                 "reason": "FieldManagerConflict", "field": conflict.path,
@@ -254,23 +257,3 @@ impl std::fmt::Display for Status {
 }
 
 impl std::error::Error for Status {}
-
-/// One conflict in one line; of several a list for each manager.
-fn apply_message(conflicts: &[Conflict]) -> String {
-    if let [one] = conflicts {
-        return format!("Apply failed with 1 conflict: {}: {}", one.message, one.path);
-    }
-    let mut message = format!("Apply failed with {} conflicts: ", conflicts.len());
-    let mut managers: Vec<&str> = conflicts.iter().map(|c| c.message.as_str()).collect();
-    managers.sort_unstable();
-    managers.dedup();
-    let mut lines = Vec::new();
-    for manager in managers {
-        // "conflict with" of the cause, "conflicts with" of the list.
-        lines.push(format!("{}:", manager.replacen("conflict ", "conflicts ", 1)));
-        let theirs = conflicts.iter().filter(|conflict| conflict.message == manager);
-        lines.extend(theirs.map(|conflict| format!("- {}", conflict.path)));
-    }
-    message.push_str(&lines.join("\n"));
-    message
-}

@@ -10,7 +10,11 @@ use super::{
     reply::Reply,
     text,
 };
-use crate::embedded::status::Status;
+use crate::embedded::{
+    openapi::{self, Served, Subresource},
+    registry::{Sub, Table},
+    status::Status,
+};
 
 /// The release whose API is served.
 const MAJOR: &str = "1";
@@ -36,12 +40,59 @@ pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Result<Reply, Status> {
         (["openapi", "v2", ..], _) => {
             return Err(Status::not_acceptable("OpenAPI v3, at /openapi/v3"));
         }
+        (["openapi", "v3"], _) => Some(documents(&table)),
+        (["openapi", "v3", "api", version], _) => return Ok(document(&table, "", version)),
+        (["openapi", "v3", "apis", group, version], _) => {
+            return Ok(document(&table, group, version));
+        }
         _ => None,
     };
     match found {
         Some(value) => Ok(Reply::json(200, &value)),
         None => Ok(Reply::text(404, "404 page not found\n")),
     }
+}
+
+/// The kinds of one version, as the documents of OpenAPI need them.
+fn served<'a>(table: &'a Table, group: &str, version: &str) -> Vec<Served<'a>> {
+    let kinds = table.kinds().filter(|k| k.gvk.group == group && k.gvk.version == version);
+    let subresource =
+        |sub: &'a Sub| Subresource { name: sub.name(), verbs: sub.verbs(), gvk: sub.gvk() };
+    kinds
+        .map(|kind| Served {
+            gvk: &kind.gvk,
+            list_kind: if kind.is_review() { "" } else { &kind.list_kind },
+            plural: &kind.plural,
+            namespaced: kind.namespaced,
+            verbs: kind.verbs,
+            subresources: kind.subs.iter().map(subresource).collect(),
+            custom: kind.custom.as_ref().map(|custom| &*custom.schema),
+        })
+        .collect()
+}
+
+/// `/openapi/v3`: one document for each group and version.
+fn documents(table: &Table) -> serde_json::Value {
+    let mut versions = vec![("", "v1")];
+    for (group, all) in table.groups() {
+        versions.extend(all.into_iter().map(|version| (group, version)));
+    }
+    let entries: Vec<(String, String)> = versions
+        .into_iter()
+        .map(|(group, version)| {
+            let hash = openapi::hash(&served(table, group, version));
+            (openapi::name(group, version), hash)
+        })
+        .collect();
+    openapi::index(entries.iter().map(|(name, hash)| (name.as_str(), hash.as_str())))
+}
+
+fn document(table: &Table, group: &str, version: &str) -> Reply {
+    let served = served(table, group, version);
+    if served.is_empty() {
+        return Reply::text(404, "404 page not found\n");
+    }
+    Reply::bytes(200, "application/json", openapi::document(group, version, &served))
 }
 
 fn aggregated_reply(version: &str, text: &str) -> Reply {

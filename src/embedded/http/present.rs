@@ -121,12 +121,17 @@ impl View<'_> {
             Some(custom) => table::crd_row(&custom.columns, &object, self.now),
             None => table::row(&self.kind.gvk, &object, self.now),
         };
+        let conditions = table::row_conditions(&self.kind.gvk, &object);
         let object = match self.include {
             "None" => Value::Null,
             "Object" => object,
             _ => metadata_of(object, version),
         };
-        json!({"cells": cells, "object": object})
+        let mut row = json!({"cells": cells, "object": object});
+        if let Some(conditions) = conditions {
+            row["conditions"] = conditions;
+        }
+        row
     }
 }
 

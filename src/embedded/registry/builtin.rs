@@ -1,6 +1,6 @@
 //! The kinds of Kubernetes that are served, as a table.
 
-use super::{FieldRule, Generation, Kind, Sub, kind::ALL_VERBS};
+use super::{FieldRule, Kind, Sub, kind::ALL_VERBS};
 use crate::object::GroupVersionKind;
 
 /// One line: apiVersion, kind, plural, short names, categories, subresources.
@@ -112,7 +112,6 @@ fn kind(line: &Line, namespaced: bool) -> Kind {
         namespaced,
         verbs: ALL_VERBS,
         subs: subs.split_whitespace().filter_map(sub).collect(),
-        generation: generation(name),
         fields: FieldRule::builtin(&gvk.group, name),
         put_creates: CREATED_BY_PUT.contains(&name),
         put_needs_version: PUT_NEEDS_VERSION.contains(&name),
@@ -153,29 +152,4 @@ fn sub(name: &str) -> Option<Sub> {
         "proxy" => Sub::Machine("proxy", "PodProxyOptions", PROXY),
         _ => return None,
     })
-}
-
-fn generation(kind: &str) -> Generation {
-    match kind {
-        "Deployment" => Generation::Of(&["/spec", "/metadata/annotations"]),
-        "Pod"
-        | "ReplicaSet"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "ReplicationController"
-        | "Job"
-        | "CronJob"
-        | "Ingress"
-        | "IngressClass"
-        | "NetworkPolicy"
-        | "PodDisruptionBudget"
-        | "CustomResourceDefinition" => Generation::Of(&["/spec"]),
-        "PodTemplate" => Generation::Of(&["/template"]),
-        "EndpointSlice" => Generation::Of(&["/endpoints", "/ports", "/metadata/labels"]),
-        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
-            Generation::Of(&["/webhooks"])
-        }
-        "PriorityClass" => Generation::Fixed,
-        _ => Generation::Never,
-    }
 }

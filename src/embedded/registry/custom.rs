@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Custom, FieldRule, Generation, Kind, Sub, kind::ALL_VERBS, priority};
+use super::{Custom, FieldRule, Kind, Sub, kind::ALL_VERBS, priority};
 use crate::{
     embedded::schema::Schema,
     object::{GroupKind, GroupVersionKind, meta},
@@ -114,7 +114,6 @@ impl<'a> Definition<'a> {
             namespaced: self.text("scope") != "Cluster",
             verbs: ALL_VERBS,
             subs: subs(&version["subresources"]),
-            generation: Generation::Content,
             fields: FieldRule::custom(&version["selectableFields"]),
             put_creates: false,
             put_needs_version: true,

@@ -18,19 +18,6 @@ use crate::{
 pub(crate) const ALL_VERBS: &[&str] =
     &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
-/// When `metadata.generation` is counted up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Generation {
-    /// The kind has none.
-    Never,
-    /// It is 1 and stays so.
-    Fixed,
-    /// When something below one of these pointers changes.
-    Of(&'static [&'static str]),
-    /// When something but `metadata`, and but `status` where that is a subresource, changes.
-    Content,
-}
-
 /// What hangs below an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sub {
@@ -113,7 +100,6 @@ pub(crate) struct Kind {
     pub(crate) namespaced: bool,
     pub(crate) verbs: &'static [&'static str],
     pub(crate) subs: Vec<Sub>,
-    pub(crate) generation: Generation,
     pub(crate) fields: FieldRule,
     /// A PUT of an object that is not there creates it.
     pub(crate) put_creates: bool,

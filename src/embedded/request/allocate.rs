@@ -1,44 +1,56 @@
 //! What services are given: addresses of the cluster and ports of the nodes.
 
-use std::sync::atomic::Ordering;
-
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Core;
+use super::{Core, random};
+use crate::{
+    embedded::{
+        defaults::allocate::{Taken, allocate},
+        status::Status,
+        validate::Cause,
+    },
+    object::{GroupKind, meta},
+};
 
-/// Addresses 10.96.0.0/16, node ports 30000 to 32767.
-const ADDRESSES: u32 = 0xfffe;
-const PORT_FIRST: u32 = 30_000;
-const PORTS: u32 = 2768;
+/// As much of a service as says what it holds.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Held {
+    spec: HeldSpec,
+}
 
-/// Gives a new service its address, and node ports if its type has them. The next free numbers are
-/// taken; that somebody else asked for one of them by hand is not looked for.
-pub(super) fn addresses(core: &Core, service: &mut Value) {
-    let kind = service["spec"]["type"].as_str().unwrap_or("ClusterIP").to_owned();
-    let Some(spec) = service.get_mut("spec").and_then(Value::as_object_mut) else { return };
-    if kind == "ExternalName" {
-        return;
-    }
-    if spec.get("clusterIP").and_then(Value::as_str).unwrap_or_default().is_empty() {
-        let number = core.addresses.fetch_add(1, Ordering::Relaxed) % ADDRESSES + 1;
-        let address = format!("10.96.{}.{}", number >> 8, number & 0xff);
-        spec.insert("clusterIP".to_owned(), Value::from(address));
-    }
-    let address = spec["clusterIP"].clone();
-    spec.entry("clusterIPs").or_insert_with(|| json!([address]));
-    if address != "None" || spec.contains_key("selector") {
-        spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
-        spec.entry("ipFamilyPolicy").or_insert_with(|| json!("SingleStack"));
-    }
-    if !matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
-        return;
-    }
-    for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-        if port["nodePort"].as_u64().unwrap_or_default() == 0
-            && let Some(port) = port.as_object_mut()
-        {
-            let number = core.addresses.fetch_add(1, Ordering::Relaxed) % PORTS + PORT_FIRST;
-            port.insert("nodePort".to_owned(), Value::from(number));
+#[derive(Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+struct HeldSpec {
+    #[serde(rename = "clusterIPs")]
+    cluster_ips: Vec<String>,
+    ports: Vec<Value>,
+    health_check_node_port: Option<i64>,
+}
+
+impl Core {
+    /// Gives a service what its type has and it does not name. Two services that are created in
+    /// the same instant may both get what they ask for by name.
+    pub(super) fn allocate(&self, service: &mut Value) -> Result<(), Status> {
+        let (namespace, name) = (meta::namespace(service), meta::name(service));
+        let kind = GroupKind::new("", "Service");
+        let listed = self.store.list(&kind, None, None, None);
+        let mut taken = Taken::default();
+        for (key, record) in listed.map(|listed| listed.items).unwrap_or_default() {
+            let own = *key.namespace == *namespace && *key.name == *name;
+            if let (false, Ok(held)) = (own, serde_json::from_slice::<Held>(&record.bytes)) {
+                taken.add(&json!(held));
+            }
         }
+        let name = name.to_owned();
+        allocate(service, &taken, random::number()).map_err(|(field, value, why)| {
+            let cause = Cause {
+                reason: "FieldValueInvalid",
+                field,
+                message: format!("Invalid value: {value}: {why}"),
+            };
+            Status::invalid(&kind, &name, &[cause])
+        })
     }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Core, TRIES_MAX, decode, metadata, refused, set_meta};
+use super::{Core, TRIES_MAX, decode, metadata, refused};
 use crate::{
     embedded::{
+        defaults,
         managed::{self, Writer},
-        registry::{Generation, Kind},
+        registry::{self, Kind, Sub},
+        schema::Violation,
         status::Status,
         store::{Key, Record, Refusal},
         validate::{self, Cause},
     },
-    object::meta,
+    object::{FieldPath, FieldSet, meta},
 };
 
 /// One object of a kind.
@@ -102,19 +104,9 @@ impl Part {
                     copy(live, next, "status");
                 }
             }
-            Self::Status => {
-                let status = next.get("status").cloned();
-                let metadata = next["metadata"].take();
-                *next = live.clone();
-                if kind.is_core("Node") || kind.is_core("Pod") {
-                    next["metadata"] = metadata;
-                } else {
-                    set_meta(next, "managedFields", metadata.get("managedFields").cloned());
-                }
-                if let (Some(status), Some(next)) = (status, next.as_object_mut()) {
-                    next.insert("status".to_owned(), status);
-                }
-            }
+            // The rest of what only custom kinds keep is put back when it is recorded.
+            Self::Status if kind.custom.is_none() => copy(live, next, "spec"),
+            Self::Status => defaults::update::prepare_status(&kind.gvk, live, next),
             Self::Whole => {}
             Self::Finalize => {
                 let finalizers = next.pointer("/spec/finalizers").cloned().unwrap_or(json!([]));
@@ -193,17 +185,22 @@ impl Core {
         part.keep(kind, live, &mut next);
         decode::normalize(kind, &mut next);
         metadata::carry(live, &mut next);
-        if !recorded && let Some(node) = kind.node() {
-            let writer = self.writer(kind, part, options);
-            managed::record(node, Some(live), &mut next, &writer.borrow());
+        if !recorded {
+            self.record(kind, part, options, live, &mut next);
         }
-        if kind.is_definition() {
-            crate::embedded::registry::prepare(&mut next);
+        match part {
+            Part::Main | Part::Scale => {
+                defaults::update::prepare(&kind.gvk, live, &mut next, kind.has_status());
+            }
+            Part::Status => defaults::update::prepare_status(&kind.gvk, live, &mut next),
+            Part::Finalize | Part::Whole => {}
         }
-        if part != Part::Status && is_new_generation(kind, live, &next) {
-            let generation = meta::generation(live) + 1;
-            set_meta(&mut next, "generation", Some(Value::from(generation)));
+        if kind.is_core("Service") {
+            self.allocate(&mut next)?;
+        } else if kind.is_definition() {
+            registry::prepare(&mut next);
         }
+        decode::normalize(kind, &mut next);
         let mut causes = metadata::causes(live, &next);
         if part != Part::Status {
             causes.extend(check(kind, &next));
@@ -251,11 +248,35 @@ impl Core {
         }
     }
 
+    /// Notes in `managedFields` who changed what.
+    fn record(
+        &self,
+        kind: &Kind,
+        part: Part,
+        options: &WriteOptions,
+        live: &Value,
+        next: &mut Value,
+    ) {
+        let Some(node) = kind.node() else { return };
+        let writer = self.writer(kind, part, options);
+        let writer = writer.borrow();
+        match kind.sub("scale") {
+            Some(Sub::Scale { spec, .. }) if part == Part::Scale => {
+                let steps: Vec<&str> = spec.split('/').skip(1).collect();
+                managed::record_scale(&FieldPath::fields(&steps), live, next, &writer);
+            }
+            _ => managed::record(node, Some(live), next, &writer),
+        }
+    }
+
     pub(super) fn writer(&self, kind: &Kind, part: Part, options: &WriteOptions) -> OwnWriter {
+        let subresource = part.subresource();
+        let custom = kind.custom.as_ref().map(|_| kind.has_status());
         OwnWriter {
             manager: options.manager.clone(),
             api_version: kind.gvk.api_version(),
-            subresource: part.subresource(),
+            subresource,
+            reset: managed::reset_fields(&kind.gvk, subresource, custom),
             now: self.now(),
         }
     }
@@ -266,6 +287,7 @@ pub(super) struct OwnWriter {
     manager: String,
     api_version: String,
     subresource: &'static str,
+    reset: FieldSet,
     now: jiff::Timestamp,
 }
 
@@ -275,6 +297,7 @@ impl OwnWriter {
             manager: &self.manager,
             api_version: &self.api_version,
             subresource: self.subresource,
+            reset: &self.reset,
             now: self.now,
         }
     }
@@ -282,7 +305,16 @@ impl OwnWriter {
 
 /// What is wrong with the whole of an object.
 pub(super) fn check(kind: &Kind, object: &Value) -> Vec<Cause> {
-    validate::check_new(&kind.gvk, object)
+    let mut causes = validate::check_new(&kind.gvk, object);
+    if let Some(custom) = &kind.custom {
+        let violations = custom.schema.violations(object).into_iter();
+        causes.extend(violations.map(|Violation { reason, field, message }| Cause {
+            reason,
+            field,
+            message,
+        }));
+    }
+    causes
 }
 
 fn dedup(causes: &mut Vec<Cause>) {
@@ -326,21 +358,4 @@ fn expect_version(target: &Target, live: &Value, next: &Value) -> Result<(), Sta
         version if version == meta::resource_version(live) => Ok(()),
         _ => Err(Status::modified(kind.resource(), &target.name)),
     }
-}
-
-/// Whether the change counts as a new generation.
-fn is_new_generation(kind: &Kind, live: &Value, next: &Value) -> bool {
-    match kind.generation {
-        Generation::Never | Generation::Fixed => false,
-        Generation::Of(pointers) => {
-            pointers.iter().any(|pointer| live.pointer(pointer) != next.pointer(pointer))
-        }
-        Generation::Content => content(kind, live) != content(kind, next),
-    }
-}
-
-fn content<'a>(kind: &Kind, object: &'a Value) -> Vec<(&'a String, &'a Value)> {
-    let fields = object.as_object().into_iter().flatten();
-    let is_content = |key: &str| key != "metadata" && !(key == "status" && kind.has_status());
-    fields.filter(|(key, _)| is_content(key)).collect()
 }

@@ -3,18 +3,19 @@
 use serde_json::Value;
 
 use super::{
-    Answer, Core, Part, Target, WriteOptions, allocate, change::check, decode, metadata, namespace,
-    random, refused, set_meta,
+    Answer, Core, Part, Target, WriteOptions, change::check, decode, metadata, namespace, random,
+    refused, set_meta,
 };
 use crate::{
     embedded::{
+        defaults::{self, create::Admission},
         managed,
-        registry::{self, Generation, Kind},
+        registry::{self, Kind},
         status::Status,
-        store::Refusal,
+        store::{Key, Refusal},
         validate::Cause,
     },
-    object::meta,
+    object::{GroupKind, meta},
 };
 
 /// How often a generated name is made anew when it is taken.
@@ -80,15 +81,12 @@ impl Core {
         {
             object.remove("status");
         }
-        if kind.is_core("Namespace") {
-            namespace::label(&mut object);
-        }
         decode::normalize(kind, &mut object);
         if !recorded && let Some(node) = kind.node() {
             let writer = self.writer(kind, Part::Main, options);
             managed::record(node, None, &mut object, &writer.borrow());
         }
-        self.prepare(kind, &mut object);
+        self.prepare(kind, &target.namespace, &mut object)?;
         refuse_invalid(kind, &name, &object)?;
         if options.dry_run {
             return self.rehearse(target, &name, object);
@@ -106,17 +104,65 @@ impl Core {
     }
 
     /// What the server decides about a new object.
-    fn prepare(&self, kind: &Kind, object: &mut Value) {
-        if kind.generation != Generation::Never {
-            set_meta(object, "generation", Some(Value::from(1)));
+    fn prepare(&self, kind: &Kind, namespace: &str, object: &mut Value) -> Result<(), Status> {
+        if kind.custom.is_none() {
+            self.admit_new(kind, namespace, object);
+        }
+        let has_status = kind.has_status() && kind.custom.is_some();
+        defaults::create::prepare(&kind.gvk, object, self.now());
+        if has_status && let Some(object) = object.as_object_mut() {
+            object.remove("status");
         }
         if kind.is_core("Namespace") {
             namespace::begin(object);
         } else if kind.is_core("Service") {
-            allocate::addresses(self, object);
+            self.allocate(object)?;
         } else if kind.is_definition() {
             registry::prepare(object);
         }
+        decode::normalize(kind, object);
+        Ok(())
+    }
+
+    /// What the standard admission plugins add to a new object.
+    fn admit_new(&self, kind: &Kind, namespace: &str, object: &mut Value) {
+        let group = "storage.k8s.io";
+        let storage = "storageclass.kubernetes.io/is-default-class";
+        let ingress = "ingressclass.kubernetes.io/is-default-class";
+        let mut facts = Admission {
+            suffix: &random::name(""),
+            mounts_token: true,
+            storage_class: None,
+            ingress_class: None,
+        };
+        let class;
+        if kind.is_core("Pod") {
+            facts.mounts_token = self.mounts_token(namespace, object);
+        } else if kind.is_core("PersistentVolumeClaim") {
+            class = self.default_class(&GroupKind::new(group, "StorageClass"), storage);
+            facts.storage_class = class.as_deref();
+        } else if kind.gvk.kind == "Ingress" {
+            let group = "networking.k8s.io";
+            class = self.default_class(&GroupKind::new(group, "IngressClass"), ingress);
+            facts.ingress_class = class.as_deref();
+        }
+        defaults::create::admit(&kind.gvk, object, &facts);
+    }
+
+    /// Whether the service account of a pod wants its token mounted.
+    fn mounts_token(&self, namespace: &str, pod: &Value) -> bool {
+        let name = pod.pointer("/spec/serviceAccountName").and_then(Value::as_str);
+        let key = Key::new(namespace, name.unwrap_or("default"));
+        let account = self.store.get(&GroupKind::new("", "ServiceAccount"), &key);
+        account.is_none_or(|account| account.object()["automountServiceAccountToken"] != false)
+    }
+
+    /// The name of the class that an annotation marks as the default.
+    fn default_class(&self, kind: &GroupKind, annotation: &str) -> Option<String> {
+        let listed = self.store.list(kind, None, None, None).ok()?;
+        let classes = listed.items.iter().map(|(_, record)| record.object());
+        let default = |class: &Value| meta::annotation(class, annotation) == Some("true");
+        classes.into_iter().find(default).map(|class| meta::name(&class).to_owned())
     }
 
     fn rehearse(&self, target: &Target, name: &str, object: Value) -> Result<Value, Status> {

@@ -115,6 +115,11 @@ pub(super) fn check_fields(
     object: &Value,
     validation: Validation,
 ) -> Result<Vec<String>, Status> {
+    if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
+        && let Some(why) = schema::type_error(node, object)
+    {
+        return Err(unfit(kind, &why));
+    }
     if validation == Validation::Ignore {
         return Ok(Vec::new());
     }
@@ -123,14 +128,19 @@ pub(super) fn check_fields(
         return Ok(complaints);
     }
     let why = format!("strict decoding error: {}", complaints.join(", "));
+    Err(unfit(kind, &why))
+}
+
+/// What the decoder of the real server says.
+pub(super) fn unfit(kind: &Kind, why: &str) -> Status {
     let gvk = &kind.gvk;
-    Err(Status::bad_request(match kind.custom {
-        Some(_) => why,
+    Status::bad_request(match kind.custom {
+        Some(_) => why.to_owned(),
         None => format!(
             "{} in version \"{}\" cannot be handled as a {}: {why}",
             gvk.kind, gvk.version, gvk.kind
         ),
-    }))
+    })
 }
 
 /// Drops what the kind does not know and fills in what it defaults.
@@ -141,7 +151,5 @@ pub(super) fn normalize(kind: &Kind, object: &mut Value) {
             schema::fill_defaults(node, object);
         }
     }
-    if kind.custom.is_none() {
-        crate::embedded::defaults::fill(&kind.gvk, object);
-    }
+    crate::embedded::defaults::fill(&kind.gvk, object);
 }

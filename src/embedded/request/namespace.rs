@@ -14,31 +14,11 @@ use crate::{
 
 /// Namespaces that can't be deleted.
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
-/// The finalizer in `spec` under which the contents are deleted first.
-const FINALIZER: &str = "kubernetes";
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 const RESOURCE: Resource<'static> = Resource { group: "", plural: "namespaces" };
-
-/// Gives a namespace the label that carries its name.
-pub(super) fn label(object: &mut Value) {
-    let name = meta::name(object).to_owned();
-    if let Some(labels) = meta::map_mut(object, "labels") {
-        labels.insert(NAME_LABEL.to_owned(), Value::from(name));
-    }
-}
 
 /// The state of a new namespace.
 pub(super) fn begin(object: &mut Value) {
     object["status"] = json!({"phase": "Active"});
-    if !object["spec"].is_object() {
-        object["spec"] = json!({});
-    }
-    let finalizers = object["spec"]["finalizers"].as_array_mut();
-    match finalizers {
-        Some(list) if list.iter().any(|name| name == FINALIZER) => {}
-        Some(list) => list.push(Value::from(FINALIZER)),
-        None => object["spec"]["finalizers"] = json!([FINALIZER]),
-    }
 }
 
 /// The state of a namespace that is being deleted.

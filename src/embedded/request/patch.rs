@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     embedded::{
-        managed,
+        managed::{self, Refusal},
         patch::{self, PatchError},
         registry::Kind,
+        schema,
         status::Status,
         validate::Cause,
     },
@@ -74,19 +75,30 @@ impl Patch {
     pub(super) fn transform(&self, kind: &Kind, live: &Value) -> Result<Value, Status> {
         let patched = match self.form {
             PatchKind::Json => patch::json_patch(live, &self.body),
-            PatchKind::Merge if self.body.is_object() => Ok(patch::merge_patch(live, &self.body)),
-            PatchKind::Merge => {
-                Err(PatchError::Invalid("a merge patch must be an object".to_owned()))
-            }
+            PatchKind::Merge => patch::merge_patch(live, &self.body),
             PatchKind::Strategic | PatchKind::Apply => match kind.node() {
                 Some(node) => patch::strategic_merge(node, live, &self.body),
-                None => Ok(patch::merge_patch(live, &self.body)),
+                None => patch::merge_patch(live, &self.body),
             },
         };
-        patched.map_err(|error| match error {
-            PatchError::Invalid(message) => Status::bad_request(message),
-            PatchError::Unprocessable(message) => Status::new(422, "Invalid", message),
-        })
+        patched.map_err(unpatched)
+    }
+
+    /// The same for a Scale, whose one field needs no other form than a merge.
+    pub(super) fn transform_scale(&self, scale: &Value) -> Result<Value, Status> {
+        let patched = match self.form {
+            PatchKind::Json => patch::json_patch(scale, &self.body),
+            _ => patch::merge_patch(scale, &self.body),
+        };
+        patched.map_err(unpatched)
+    }
+}
+
+fn unpatched(error: PatchError) -> Status {
+    match error {
+        PatchError::Invalid(message) => Status::bad_request(message),
+        PatchError::Unprocessable(message) => Status::new(422, "Invalid", message),
+        PatchError::Failed(message) => Status::new(500, "", message),
     }
 }
 
@@ -105,6 +117,11 @@ impl Core {
         self.change(target, part, options, |live| {
             let kind = &target.kind;
             let mut object = patch.transform(kind, live)?;
+            if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
+                && let Some(why) = schema::type_error(node, &object)
+            {
+                return Err(decode::unfit(kind, &why));
+            }
             decode::expect_kind(&kind.gvk, &mut object)?;
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
             let warnings = strict(kind, &object, options.validation)?;
@@ -120,11 +137,11 @@ impl Core {
         options: &WriteOptions,
     ) -> Result<Answer, Status> {
         let kind = &*target.kind;
-        let (applied, warnings) = applied_object(target, part, applied, options)?;
+        let applied = applied_object(target, part, applied)?;
         let writer = self.writer(kind, part, options);
         let merge = |live: Option<&Value>| match kind.node() {
             Some(node) => managed::apply(node, live, &applied, &writer.borrow(), options.force)
-                .map_err(|conflicts| Status::apply_conflict(&conflicts)),
+                .map_err(unapplied),
             None => Err(Status::internal("this kind has no schema")),
         };
         let known = self.store.get(&kind.group_kind(), &target.key()).is_some();
@@ -135,33 +152,32 @@ impl Core {
                 return Err(Status::conflict(kind.resource(), &target.name, why));
             }
             let object = self.create_named(target, merge(None)?, options, true)?;
-            return Ok(Answer { object, created: true, warnings });
+            return Ok(Answer { object, created: true, warnings: Vec::new() });
         }
         self.change(target, part, options, |live| {
             let object = merge(Some(live))?;
-            Ok(Next { object, recorded: true, warnings: warnings.clone() })
+            Ok(Next { object, recorded: true, warnings: Vec::new() })
         })
     }
 }
 
+fn unapplied(refusal: Refusal) -> Status {
+    match refusal {
+        Refusal::Conflicts(conflicts) => Status::apply_conflict(&conflicts),
+        Refusal::BadRequest(message) => Status::bad_request(message),
+        Refusal::Untyped(message) => Status::new(500, "", message),
+    }
+}
+
 /// The configuration that is applied: of the right kind, name and namespace, without the parts
-/// that this request is not about; and the warnings.
-fn applied_object(
-    target: &Target,
-    part: Part,
-    applied: &Value,
-    options: &WriteOptions,
-) -> Result<(Value, Vec<String>), Status> {
+/// that this request is not about.
+fn applied_object(target: &Target, part: Part, applied: &Value) -> Result<Value, Status> {
     let kind = &*target.kind;
     let mut applied = applied.clone();
     if meta::gvk(&applied).is_none() {
         return Err(Status::bad_request("invalid object type: apiVersion and kind must be set"));
     }
     decode::expect_kind(&kind.gvk, &mut applied)?;
-    let managed = applied["metadata"].get("managedFields");
-    if managed.is_some_and(|managed| managed.as_array().is_none_or(|list| !list.is_empty())) {
-        return Err(Status::bad_request("metadata.managedFields must be nil"));
-    }
     if !meta::name(&applied).is_empty() && meta::name(&applied) != target.name {
         return Err(Status::bad_request(format!(
             "the name of the object ({}) does not match the name on the URL ({})",
@@ -169,7 +185,6 @@ fn applied_object(
             target.name
         )));
     }
-    let warnings = decode::check_fields(kind, &applied, options.validation)?;
     decode::expect_namespace(kind, &target.namespace, &mut applied)?;
     set_meta(&mut applied, "name", Some(Value::from(target.name.as_str())));
     if let Some(map) = applied.as_object_mut() {
@@ -183,7 +198,7 @@ fn applied_object(
             _ => {}
         }
     }
-    Ok((applied, warnings))
+    Ok(applied)
 }
 
 /// The fields of a patched object: warnings, or with [`Validation::Strict`] the refusal.

@@ -31,6 +31,11 @@ pub(crate) fn token() -> String {
     bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A number of chance.
+pub(super) fn number() -> u64 {
+    u64::from_le_bytes(bytes())
+}
+
 /// `base` with five random letters.
 pub(super) fn name(base: &str) -> String {
     let base: String = base.chars().take(BASE_LETTERS_MAX).collect();

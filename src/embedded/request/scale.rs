@@ -53,13 +53,7 @@ impl Core {
         let places = places(target)?;
         let answer = self.change(target, Part::Scale, options, |live| {
             let shown = show(&places, live);
-            let scale = match patch.form {
-                // The one field that counts has one owner at a time: an apply is a merge here.
-                PatchKind::Json | PatchKind::Merge => patch.transform(&target.kind, &shown)?,
-                PatchKind::Strategic | PatchKind::Apply => {
-                    crate::embedded::patch::merge_patch(&shown, &patch.body)
-                }
-            };
+            let scale = patch.transform_scale(&shown)?;
             next(&places, live, &scale)
         })?;
         Ok(Answer { object: show(&places, &answer.object), ..answer })
