@@ -3,3 +3,5 @@
 //!
 //! Clients that speak Kubernetes can't tell it from a real server in what they do. It says what it
 //! is in its version and listens on loopback only. Nothing outlives the process.
+
+mod controllers;
