@@ -4,4 +4,5 @@
 //! Clients that speak Kubernetes can't tell it from a real server in what they do. It says what it
 //! is in its version and listens on loopback only. Nothing outlives the process.
 
+#[expect(dead_code, reason = "joined by the server")]
 mod controllers;

@@ -39,8 +39,8 @@ mod template;
 mod testing;
 
 pub(crate) use self::{
-    cluster::{Cluster, Fault, Told},
-    driver::run,
+    cluster::{Cluster, Fault, Feed, Told},
+    driver::{Settings, run},
 };
 
 /// Who writes: the field managers of a real control plane.

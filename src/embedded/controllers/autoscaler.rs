@@ -37,11 +37,18 @@ pub(super) fn reconcile(scaler: &Value, target: Option<&Value>, now: Timestamp) 
         number(scaler, "/spec/maxReplicas").unwrap_or(1),
     );
     let asked = meta::annotation(scaler, WANTED).and_then(|text| text.parse::<i64>().ok());
-    let wanted = if have == 0 { 0 } else { asked.unwrap_or(have).clamp(bounds.0, bounds.1.max(bounds.0)) };
+    let wanted =
+        if have == 0 { 0 } else { asked.unwrap_or(have).clamp(bounds.0, bounds.1.max(bounds.0)) };
     let limit = match asked.unwrap_or(have) {
         _ if have == 0 => None,
-        asked if asked > bounds.1 => Some(("TooManyReplicas", "the desired replica count is more than the maximum replica count")),
-        asked if asked < bounds.0 => Some(("TooFewReplicas", "the desired replica count is less than the minimum replica count")),
+        asked if asked > bounds.1 => Some((
+            "TooManyReplicas",
+            "the desired replica count is more than the maximum replica count",
+        )),
+        asked if asked < bounds.0 => Some((
+            "TooFewReplicas",
+            "the desired replica count is less than the minimum replica count",
+        )),
         _ => None,
     };
     let mut status = json!({
@@ -60,7 +67,11 @@ pub(super) fn reconcile(scaler: &Value, target: Option<&Value>, now: Timestamp) 
         return changed(scaler, status).into_iter().collect();
     }
     status["lastScaleTime"] = json!(stamp(now));
-    let reason = if asked.is_some() { "All metrics below target" } else { "Current number of replicas out of bounds" };
+    let reason = if asked.is_some() {
+        "All metrics below target"
+    } else {
+        "Current number of replicas out of bounds"
+    };
     let words = format!("New size: {wanted}; reason: {reason}");
     let scale = Action::Scale { id: self::target(scaler), replicas: wanted };
     let told = Action::Tell(Event::normal(scaler, SOURCE, "SuccessfulRescale", words));
@@ -82,7 +93,11 @@ fn conditions(
     let able = Condition { kind: "AbleToScale", status: "True", reason, message };
     condition::set(status, able, now);
     let (value, reason, message) = if have == 0 {
-        ("False", "ScalingDisabled", "scaling is disabled since the replica count of the target is zero")
+        (
+            "False",
+            "ScalingDisabled",
+            "scaling is disabled since the replica count of the target is zero",
+        )
     } else {
         ("True", "ValidMetricFound", "the embedded autoscaler wants what its annotation says")
     };
@@ -90,7 +105,9 @@ fn conditions(
     condition::set(status, active, now);
     let (value, (reason, message)) = match limit {
         Some(words) => ("True", words),
-        None => ("False", ("DesiredWithinRange", "the desired count is within the acceptable range")),
+        None => {
+            ("False", ("DesiredWithinRange", "the desired count is within the acceptable range"))
+        }
     };
     let limited = Condition { kind: "ScalingLimited", status: value, reason, message };
     condition::set(status, limited, now);
@@ -106,8 +123,12 @@ fn missing(scaler: &Value, now: Timestamp) -> Vec<Action> {
     if !status.is_object() {
         status = json!({"currentReplicas": 0, "desiredReplicas": 0});
     }
-    let failed =
-        Condition { kind: "AbleToScale", status: "False", reason: "FailedGetScale", message: &message };
+    let failed = Condition {
+        kind: "AbleToScale",
+        status: "False",
+        reason: "FailedGetScale",
+        message: &message,
+    };
     condition::set(&mut status, failed, now);
     changed(scaler, status).into_iter().collect()
 }

@@ -64,7 +64,10 @@ pub(super) fn reconcile(
 ) -> Vec<Action> {
     if meta::is_terminating(claim) {
         let free = has_finalizer(claim, CLAIM_PROTECTED) && !in_use;
-        return free.then(|| Action::Update(without_finalizer(claim, CLAIM_PROTECTED))).into_iter().collect();
+        return free
+            .then(|| Action::Update(without_finalizer(claim, CLAIM_PROTECTED)))
+            .into_iter()
+            .collect();
     }
     let named = text(claim, "/spec/volumeName");
     if !named.is_empty() {
@@ -75,7 +78,8 @@ pub(super) fn reconcile(
         };
     }
     if claim.pointer("/spec/storageClassName").is_none_or(Value::is_null) {
-        let default = classes.iter().find(|class| meta::annotation(class, DEFAULT_CLASS) == Some("true"));
+        let default =
+            classes.iter().find(|class| meta::annotation(class, DEFAULT_CLASS) == Some("true"));
         if let Some(class) = default {
             let mut claim = claim.clone();
             claim["spec"]["storageClassName"] = json!(meta::name(class));
@@ -97,7 +101,8 @@ pub(super) fn reconcile(
 fn choose<'v>(claim: &Value, volumes: &'v [Value]) -> Option<&'v Value> {
     let free = |volume: &&Value| {
         !meta::is_terminating(volume)
-            && (volume.pointer("/spec/claimRef").is_none_or(Value::is_null) || belongs(volume, claim))
+            && (volume.pointer("/spec/claimRef").is_none_or(Value::is_null)
+                || belongs(volume, claim))
     };
     let fitting = volumes.iter().filter(free).filter(|volume| fits(volume, claim));
     fitting.min_by(|a, b| {
@@ -117,8 +122,7 @@ fn fits(volume: &Value, claim: &Value) -> bool {
     };
     let modes = list(volume, "/spec/accessModes");
     let wanted = at(claim, "/spec/selector");
-    let selected =
-        wanted.is_null() || selector::selects(wanted, selector::labels(volume));
+    let selected = wanted.is_null() || selector::selects(wanted, selector::labels(volume));
     let size = Quantity::of(at(volume, "/spec/capacity/storage"));
     text(volume, "/spec/storageClassName") == text(claim, "/spec/storageClassName")
         && mode(volume) == mode(claim)
@@ -171,7 +175,8 @@ fn lost(claim: &Value) -> Vec<Action> {
     let mut status = at(claim, "/status").clone();
     status["phase"] = json!("Lost");
     let name = text(claim, "/spec/volumeName");
-    let words = format!("Bound claim has lost its PersistentVolume. Data on the volume {name} is lost!");
+    let words =
+        format!("Bound claim has lost its PersistentVolume. Data on the volume {name} is lost!");
     let told = Event::warning(claim, "persistentvolume-controller", "ClaimLost", words);
     changed(claim, status).into_iter().chain([Action::Tell(told)]).collect()
 }
@@ -221,7 +226,10 @@ pub(super) fn reconcile_volume(volume: &Value, claim: Option<&Value>) -> Vec<Act
     };
     if meta::is_terminating(volume) {
         let free = phase != "Bound" && has_finalizer(volume, VOLUME_PROTECTED);
-        return free.then(|| Action::Update(without_finalizer(volume, VOLUME_PROTECTED))).into_iter().collect();
+        return free
+            .then(|| Action::Update(without_finalizer(volume, VOLUME_PROTECTED)))
+            .into_iter()
+            .collect();
     }
     let mut status = at(volume, "/status").clone();
     if !status.is_object() {
@@ -295,7 +303,11 @@ mod tests {
             {
                 match action {
                     Action::Update(object) | Action::UpdateStatus(object) => {
-                        let slot = if object["kind"] == "PersistentVolume" { &mut volume } else { &mut claim };
+                        let slot = if object["kind"] == "PersistentVolume" {
+                            &mut volume
+                        } else {
+                            &mut claim
+                        };
                         *slot = object;
                     }
                     other => panic!("{other:?}"),

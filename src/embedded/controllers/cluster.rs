@@ -1,6 +1,6 @@
 //! What the driver needs of the server that it drives.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -45,4 +45,10 @@ pub(crate) trait Cluster: Send + 'static {
     ///
     /// [`Action::Tell`] and [`Action::WakeAt`] are not for the server: they do nothing here.
     fn perform(&self, actor: Actor, action: Action) -> Result<Value, Fault>;
+}
+
+/// The changes of all objects, from before the driver begins.
+pub(crate) trait Feed: Send + 'static {
+    /// The next one; `None` when there will be none. Cancellation loses nothing.
+    fn next(&mut self) -> impl Future<Output = Option<Told>> + Send;
 }

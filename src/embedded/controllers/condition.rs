@@ -77,8 +77,7 @@ pub(super) fn set(status: &mut Value, new: Condition<'_>, now: Timestamp) -> boo
     let old = find(status, new.kind);
     let field = |key: &str| old.map_or("", |old| text(old, key));
     let same_status = old.is_some() && field("/status") == new.status;
-    let is_same =
-        same_status && field("/reason") == new.reason && field("/message") == new.message;
+    let is_same = same_status && field("/reason") == new.reason && field("/message") == new.message;
     if is_same {
         return false;
     }

@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Action, Event, condition, job,
-    read::{at, controller_reference, controller_uid, created, later, list, moment, number, stamp, text, truth},
+    read::{
+        at, controller_reference, controller_uid, created, later, list, moment, number, stamp,
+        text, truth,
+    },
     reference,
     replica_set::changed,
     schedule::Schedule,
@@ -42,7 +45,11 @@ fn observe(cron: &Value, own: &[&Value], actions: &mut Vec<Action>) -> Value {
     };
     for job in own.iter().filter(|job| job::is_finished(job)) {
         if was_active(job) {
-            let ended = if condition::holds(at(job, "/status"), "Complete") { "Complete" } else { "Failed" };
+            let ended = if condition::holds(at(job, "/status"), "Complete") {
+                "Complete"
+            } else {
+                "Failed"
+            };
             let words = format!("Saw completed job: {}, condition: {ended}", meta::name(job));
             actions.push(Action::Tell(Event::normal(cron, SOURCE, "SawCompletedJob", words)));
         }
@@ -133,8 +140,7 @@ fn start(cron: &Value, own: &[&Value], status: &mut Value, now: Timestamp) -> Ve
 
 /// The latest time up to now that no Job was started for.
 fn due(cron: &Value, schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
-    let mut earliest =
-        moment(cron, "/status/lastScheduleTime").unwrap_or_else(|| created(cron));
+    let mut earliest = moment(cron, "/status/lastScheduleTime").unwrap_or_else(|| created(cron));
     if let Some(limit_s) = number(cron, "/spec/startingDeadlineSeconds") {
         earliest = earliest.max(later(now, -limit_s));
     }
@@ -177,7 +183,12 @@ fn run(
     match text(cron, "/spec/concurrencyPolicy") {
         "Forbid" if !active.is_empty() => {
             let words = "Not starting job because prior execution is running and concurrency policy is Forbid";
-            return vec![Action::Tell(Event::normal(cron, SOURCE, "JobAlreadyActive", words.to_owned()))];
+            return vec![Action::Tell(Event::normal(
+                cron,
+                SOURCE,
+                "JobAlreadyActive",
+                words.to_owned(),
+            ))];
         }
         "Replace" => {
             for job in active.into_iter().filter(|job| !meta::is_terminating(job)) {
@@ -285,11 +296,7 @@ mod tests {
         let actions = reconcile(&cron("Allow"), &[], now);
         assert_eq!(
             summary(&actions),
-            [
-                "create tick-29453761",
-                "wake 2026-01-01T00:02:00Z",
-                "scheduled 2026-01-01T00:01:00Z",
-            ]
+            ["create tick-29453761", "wake 2026-01-01T00:02:00Z", "scheduled 2026-01-01T00:01:00Z",]
         );
         let Action::Create { object, .. } = &actions[0] else { panic!() };
         assert_eq!(object["metadata"]["annotations"][SCHEDULED], "2026-01-01T00:01:00Z");

@@ -75,13 +75,14 @@ fn made(set: &Value, node: &Value, hash: &str) -> Value {
     let required = json!({"nodeSelectorTerms": [{"matchFields": [field]}]});
     pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] =
         required;
-    let tolerations = pod["spec"].as_object_mut().map(|spec| {
-        spec.entry("tolerations").or_insert_with(|| json!([]))
-    });
+    let tolerations = pod["spec"]
+        .as_object_mut()
+        .map(|spec| spec.entry("tolerations").or_insert_with(|| json!([])));
     if let Some(Value::Array(tolerations)) = tolerations {
-        tolerations.extend(TOLERATED.map(|(key, effect)| {
-            json!({"key": key, "operator": "Exists", "effect": effect})
-        }));
+        tolerations.extend(
+            TOLERATED
+                .map(|(key, effect)| json!({"key": key, "operator": "Exists", "effect": effect})),
+        );
     }
     pod
 }
@@ -106,8 +107,7 @@ fn manage(
     if !ended.is_empty() {
         return ended.iter().flat_map(|pod| replace_ended(set, pod)).collect();
     }
-    let here: Vec<&Value> =
-        own.iter().copied().filter(|pod| !meta::is_terminating(pod)).collect();
+    let here: Vec<&Value> = own.iter().copied().filter(|pod| !meta::is_terminating(pod)).collect();
     if own.iter().all(|pod| pods::is_finished(pod)) {
         return vec![create()];
     }
@@ -117,7 +117,8 @@ fn manage(
     let mut actions = Vec::new();
     for pods in [&mut new, &mut old] {
         pods.sort_by_key(|pod| (super::read::created(pod), meta::name(pod).to_owned()));
-        actions.extend(pods.drain(1.min(pods.len())..).flat_map(|pod| delete_pod(set, pod, SOURCE)));
+        actions
+            .extend(pods.drain(1.min(pods.len())..).flat_map(|pod| delete_pod(set, pod, SOURCE)));
     }
     if text(set, "/spec/updateStrategy/type") == "OnDelete" || old.is_empty() {
         return actions;
@@ -139,10 +140,14 @@ fn replace_ended(set: &Value, pod: &Value) -> Vec<Action> {
     let (namespace, name) = (meta::namespace(pod), meta::name(pod));
     let node = text(pod, "/spec/nodeName");
     let told = if pods::phase(pod) == "Failed" {
-        let words = format!("Found failed daemon pod {namespace}/{name} on node {node}, will try to kill it");
+        let words = format!(
+            "Found failed daemon pod {namespace}/{name} on node {node}, will try to kill it"
+        );
         Event::warning(set, SOURCE, "FailedDaemonPod", words)
     } else {
-        let words = format!("Found succeeded daemon pod {namespace}/{name} on node {node}, will try to delete it");
+        let words = format!(
+            "Found succeeded daemon pod {namespace}/{name} on node {node}, will try to delete it"
+        );
         Event::normal(set, SOURCE, "SucceededDaemonPod", words)
     };
     [Action::Tell(told)].into_iter().chain(delete_pod(set, pod, SOURCE)).collect()
@@ -154,13 +159,7 @@ fn is_updated(set: &Value, pod: &Value, hash: &str) -> bool {
         || (generation.is_some() && meta::label(pod, GENERATION_LABEL) == generation)
 }
 
-fn status(
-    set: &Value,
-    own: &[&Value],
-    wanted: bool,
-    hash: &str,
-    now: Timestamp,
-) -> Option<Action> {
+fn status(set: &Value, own: &[&Value], wanted: bool, hash: &str, now: Timestamp) -> Option<Action> {
     let ready_s = count(set, "/spec/minReadySeconds");
     let desired = i64::from(wanted);
     let mut own = own.to_vec();
@@ -185,7 +184,10 @@ fn status(
     ] {
         let always = matches!(
             key,
-            "currentNumberScheduled" | "desiredNumberScheduled" | "numberMisscheduled" | "numberReady"
+            "currentNumberScheduled"
+                | "desiredNumberScheduled"
+                | "numberMisscheduled"
+                | "numberReady"
         );
         if always || number != 0 {
             status.insert(key.to_owned(), json!(number));

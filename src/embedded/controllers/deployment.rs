@@ -120,8 +120,8 @@ pub(super) fn reconcile(
         collided: false,
     };
     for set in own {
-        let current = plan.new.is_none()
-            && template::is_same(template::of(set), template::of(deployment));
+        let current =
+            plan.new.is_none() && template::is_same(template::of(set), template::of(deployment));
         if current {
             plan.new = Some(Set::found(set));
         } else {

@@ -35,7 +35,9 @@ pub(super) fn reconcile(
     let healthy = i64::try_from(healthy).unwrap_or_default();
     let desired = match (at(budget, "/spec/minAvailable"), at(budget, "/spec/maxUnavailable")) {
         (Value::Null, Value::Null) => 0,
-        (Value::Null, most) => (expected - template::scaled(most, expected, true).unwrap_or_default()).max(0),
+        (Value::Null, most) => {
+            (expected - template::scaled(most, expected, true).unwrap_or_default()).max(0)
+        }
         (least, _) => template::scaled(least, expected, true).unwrap_or_default(),
     };
     let allowed = if expected > 0 { (healthy - desired).max(0) } else { 0 };

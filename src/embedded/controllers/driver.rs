@@ -6,17 +6,13 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
-    future::Future,
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Action, Actor, Cluster, Event, Fault, Pace, Told, claims,
-    kubelet::Stage,
-};
+use super::{Action, Actor, Cluster, Event, Fault, Feed, Pace, Told, claims, kubelet::Stage};
 
 mod events;
 mod heads;
@@ -68,18 +64,13 @@ struct Failure {
     creation: Option<String>,
 }
 
-/// Drives the controllers until `stop`. `next` gives the changes since before the call; `None` ends
-/// it, too.
-pub(crate) async fn run<C, N, F>(
-    cluster: C,
+/// Drives the controllers until `stop`, or until the feed ends.
+pub(crate) async fn run(
+    cluster: impl Cluster,
     settings: Settings,
-    mut next: N,
+    mut feed: impl Feed,
     stop: CancellationToken,
-) where
-    C: Cluster,
-    N: FnMut() -> F + Send,
-    F: Future<Output = Option<Told>> + Send,
-{
+) {
     let mut driver = Driver::new(cluster, settings);
     driver.begin();
     loop {
@@ -88,7 +79,7 @@ pub(crate) async fn run<C, N, F>(
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            told = next() => match told {
+            told = feed.next() => match told {
                 Some(told) => driver.note(told),
                 None => return,
             },

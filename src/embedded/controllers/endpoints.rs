@@ -74,8 +74,7 @@ fn balance(service: &Value) -> Option<Action> {
         return None;
     }
     let mut service = service.clone();
-    service["status"]["loadBalancer"] =
-        json!({"ingress": [{"ip": ADDRESS, "ipMode": "VIP"}]});
+    service["status"]["loadBalancer"] = json!({"ingress": [{"ip": ADDRESS, "ipMode": "VIP"}]});
     Some(Action::UpdateStatus(service))
 }
 

@@ -62,7 +62,8 @@ pub(super) fn release(owner: &Value, dependents: &[Value]) -> Vec<Action> {
         return Vec::new();
     }
     if has_finalizer(owner, ORPHAN) {
-        let freed = dependents.iter().map(|one| Action::Update(without_owner(one, meta::uid(owner))));
+        let freed =
+            dependents.iter().map(|one| Action::Update(without_owner(one, meta::uid(owner))));
         return freed.chain([Action::Update(without_finalizer(owner, ORPHAN))]).collect();
     }
     let blocks = |dependent: &Value| {

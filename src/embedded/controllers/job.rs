@@ -56,11 +56,14 @@ impl End {
     /// The end that the status already names.
     fn noted(job: &Value) -> Option<Self> {
         let status = at(job, "/status");
-        [("SuccessCriteriaMet", true), ("FailureTarget", false)].into_iter().find_map(|(kind, ok)| {
-            let noted = condition::find(status, kind).filter(|_| condition::holds(status, kind))?;
-            let (reason, message) = (text(noted, "/reason"), text(noted, "/message"));
-            Some(Self { succeeded: ok, ..Self::failure(reason, message) })
-        })
+        [("SuccessCriteriaMet", true), ("FailureTarget", false)].into_iter().find_map(
+            |(kind, ok)| {
+                let noted =
+                    condition::find(status, kind).filter(|_| condition::holds(status, kind))?;
+                let (reason, message) = (text(noted, "/reason"), text(noted, "/message"));
+                Some(Self { succeeded: ok, ..Self::failure(reason, message) })
+            },
+        )
     }
 
     /// The condition that is set while pods still end.
@@ -135,7 +138,8 @@ fn expire(job: &Value, now: Timestamp) -> Option<Action> {
         return None;
     }
     let ended = list(job, "/status/conditions").iter().find(|condition| {
-        matches!(text(condition, "/type"), "Complete" | "Failed") && text(condition, "/status") == "True"
+        matches!(text(condition, "/type"), "Complete" | "Failed")
+            && text(condition, "/status") == "True"
     })?;
     let at = later(moment(ended, "/lastTransitionTime")?, ttl_s);
     if at > now {

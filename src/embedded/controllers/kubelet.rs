@@ -154,7 +154,12 @@ fn schedule(pod: &Value, known: &Known<'_>, now: Timestamp) -> Vec<Action> {
     let wanted = at(pod, "/spec/nodeSelector");
     let fits = known.node.is_some_and(|node| selector::contains(selector::labels(node), wanted));
     let why = if gated {
-        return report::unschedulable(pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates", now);
+        return report::unschedulable(
+            pod,
+            "SchedulingGated",
+            "Scheduling is blocked due to non-empty scheduling gates",
+            now,
+        );
     } else if !fits {
         "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
     } else if !known.has_volumes {
@@ -210,9 +215,9 @@ fn stop(pod: &Value, known: &Known<'_>, now: Timestamp) -> Vec<Action> {
 
 /// How long a pod that runs takes to become ready.
 fn readiness_delay(pod: &Value, pace: &Pace) -> Duration {
-    let delays = list(pod, "/spec/containers").iter().map(|container| {
-        count(container, "/readinessProbe/initialDelaySeconds")
-    });
+    let delays = list(pod, "/spec/containers")
+        .iter()
+        .map(|container| count(container, "/readinessProbe/initialDelaySeconds"));
     let delay = u64::try_from(delays.max().unwrap_or_default()).unwrap_or_default();
     Duration::from_secs(delay).min(pace.readiness_max)
 }
@@ -273,7 +278,9 @@ fn next(
 /// The beginning of a crash loop is told with these words.
 fn crash_words(pod: &Value, container: &str, seconds: u64) -> String {
     let (name, namespace, uid) = (meta::name(pod), meta::namespace(pod), meta::uid(pod));
-    format!("back-off {seconds}s restarting failed container={container} pod={name}_{namespace}({uid})")
+    format!(
+        "back-off {seconds}s restarting failed container={container} pod={name}_{namespace}({uid})"
+    )
 }
 
 /// An identifier of a container that never was.

@@ -49,7 +49,8 @@ pub(super) fn furnish(
         None => {
             let words = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
             let annotations = json!({"kubernetes.io/description": words});
-            let metadata = json!({"name": "kube-root-ca.crt", "namespace": name, "annotations": annotations});
+            let metadata =
+                json!({"name": "kube-root-ca.crt", "namespace": name, "annotations": annotations});
             actions.push(Action::create(
                 json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": wanted}),
             ));
@@ -109,11 +110,31 @@ fn remaining(namespace: &Value, contents: &[Content], now: Timestamp) -> Option<
     }
     let left = format!("Some resources are remaining: {}", kinds.join(", "));
     for (kind, value, reason, message) in [
-        ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"),
-        ("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
-        ("NamespaceDeletionContentFailure", "False", "ContentDeleted", "All content successfully deleted, may be waiting on finalization"),
+        (
+            "NamespaceDeletionDiscoveryFailure",
+            "False",
+            "ResourcesDiscovered",
+            "All resources successfully discovered",
+        ),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            "False",
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed",
+        ),
+        (
+            "NamespaceDeletionContentFailure",
+            "False",
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization",
+        ),
         ("NamespaceContentRemaining", "True", "SomeResourcesRemain", &left),
-        ("NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+        (
+            "NamespaceFinalizersRemaining",
+            "False",
+            "ContentHasNoFinalizers",
+            "All content-preserving finalizers finished",
+        ),
     ] {
         condition::set(&mut status, Condition { kind, status: value, reason, message }, now);
     }
@@ -172,7 +193,10 @@ mod tests {
             terminating,
         };
         let ending = namespace(true);
-        assert!(matches!(empty(&ending, &[pod(false)], at_second(1)).as_slice(), [Action::Delete { .. }]));
+        assert!(matches!(
+            empty(&ending, &[pod(false)], at_second(1)).as_slice(),
+            [Action::Delete { .. }]
+        ));
         let actions = empty(&ending, &[pod(true)], at_second(1));
         let [Action::UpdateStatus(object)] = actions.as_slice() else { panic!("{actions:?}") };
         let words = object["status"]["conditions"][3]["message"].as_str().unwrap();

@@ -50,7 +50,12 @@ pub(super) fn reconcile(node: Option<&Value>, version: &str, now: Timestamp) -> 
         "machineID": "", "operatingSystem": "linux", "osImage": "none (embedded)", "systemUUID": "",
     });
     for (kind, value, reason, message) in [
-        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        (
+            "MemoryPressure",
+            "False",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
         ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
         ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
         ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),

@@ -89,10 +89,7 @@ fn status(
     status.insert("replicas".to_owned(), json!(active.len()));
     status.insert("observedGeneration".to_owned(), json!(meta::generation(set)));
     for (key, number) in [
-        (
-            "fullyLabeledReplicas",
-            tally(&|pod| selector::contains(selector::labels(pod), labels)),
-        ),
+        ("fullyLabeledReplicas", tally(&|pod| selector::contains(selector::labels(pod), labels))),
         ("readyReplicas", tally(&pods::is_ready)),
         ("availableReplicas", tally(&|pod| pods::is_available(pod, ready_s, now))),
     ] {

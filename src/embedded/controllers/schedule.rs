@@ -251,8 +251,19 @@ mod tests {
     #[test]
     fn what_is_no_schedule_is_refused() {
         for text in [
-            "", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *",
-            "* * * * 7", "5-1 * * * *", "*/0 * * * *", "a * * * *", "@sometimes", "@every x",
+            "",
+            "* * * *",
+            "* * * * * *",
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 7",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "a * * * *",
+            "@sometimes",
+            "@every x",
         ] {
             assert!(Schedule::parse(text, TimeZone::UTC).is_err(), "{text:?}");
         }

@@ -95,9 +95,8 @@ impl Look<'_> {
         };
         let running_ready = |pod: &Value| pods::phase(pod) == "Running" && pods::is_ready(pod);
         let ready = tally(&running_ready);
-        let available = tally(&|pod| {
-            running_ready(pod) && pods::is_available(pod, self.ready_s(), self.now)
-        });
+        let available =
+            tally(&|pod| running_ready(pod) && pods::is_available(pod, self.ready_s(), self.now));
         let all = tally(&|_| true);
         let (mut in_current, updated) = (of(&self.current), of(&self.history.present));
         let mut current = &self.current;
@@ -130,9 +129,8 @@ impl Look<'_> {
         let start = count(self.set, "/spec/ordinals/start");
         let wanted = number(self.set, "/spec/replicas").unwrap_or(1);
         let range = start..start + wanted;
-        let find = |ordinal| {
-            own.iter().copied().find(|pod| ordinal_of(self.set, pod) == Some(ordinal))
-        };
+        let find =
+            |ordinal| own.iter().copied().find(|pod| ordinal_of(self.set, pod) == Some(ordinal));
         let replicas = range.clone().map(|ordinal| (ordinal, find(ordinal))).collect();
         let ordinal = |pod: &Value| ordinal_of(self.set, pod).unwrap_or_default();
         let outside = own.iter().copied().filter(|pod| !range.contains(&ordinal(pod)));
@@ -171,9 +169,7 @@ impl Look<'_> {
     /// The unavailable pod with the lowest ordinal.
     fn first_unavailable<'p>(&self, places: &Places<'p>) -> Option<&'p Value> {
         let replicas = places.replicas.iter().filter_map(|(_, pod)| *pod);
-        replicas
-            .chain(places.condemned.iter().rev().copied())
-            .find(|pod| !self.is_available(pod))
+        replicas.chain(places.condemned.iter().rev().copied()).find(|pod| !self.is_available(pod))
     }
 
     /// Brings one place to life. Answers whether its pod is there and available.

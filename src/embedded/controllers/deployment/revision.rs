@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::{Plan, SOURCE, Set, limits::Limits};
 use crate::{
     embedded::controllers::{
-        Event,
-        condition,
+        Event, condition,
         read::{at, controller_reference, count, set_label},
         template::{self, HASH_LABEL},
     },

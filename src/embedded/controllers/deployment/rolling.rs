@@ -34,7 +34,9 @@ pub(super) fn scale_down(plan: &mut Plan<'_>) -> bool {
             left -= step;
         }
     }
-    let mut left = plan.available() - limits.minimum();
+    // A ReplicaSet that was told to shrink may not have done so yet: what it is to lose is gone.
+    let left_over: i64 = plan.all().map(|set| set.available().min(set.size())).sum();
+    let mut left = left_over - limits.minimum();
     for set in plan.old.iter_mut().filter(|set| set.is_active()) {
         let step = left.min(set.size());
         if step > 0 {

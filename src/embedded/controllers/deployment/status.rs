@@ -26,8 +26,8 @@ fn deadline_s(deployment: &Value) -> Option<i64> {
 /// ReplicaSets beyond the history limit, oldest revisions first; none while a rollout runs.
 pub(super) fn surplus(plan: &Plan<'_>) -> Vec<Value> {
     let deployment = plan.deployment;
-    let done = truth(deployment, "/spec/paused")
-        || is_complete(deployment, at(deployment, "/status"));
+    let done =
+        truth(deployment, "/spec/paused") || is_complete(deployment, at(deployment, "/status"));
     let limit = number(deployment, "/spec/revisionHistoryLimit").filter(|max| *max != NO_LIMIT);
     let Some(limit) = limit.filter(|_| done && !meta::is_terminating(deployment)) else {
         return Vec::new();
@@ -96,7 +96,8 @@ fn counts(plan: &Plan<'_>) -> Value {
         status.insert("conditions".to_owned(), conditions.clone());
     }
     let collisions = count(old, "/collisionCount") + i64::from(plan.collided);
-    let terminating = plan.all().any(|set| set.object.pointer("/status/terminatingReplicas").is_some());
+    let terminating =
+        plan.all().any(|set| set.object.pointer("/status/terminatingReplicas").is_some());
     for (key, number) in [
         ("observedGeneration", meta::generation(plan.deployment)),
         ("replicas", sum("/status/replicas")),
@@ -206,9 +207,11 @@ fn is_late(status: &Value, limit_s: i64, now: Timestamp) -> bool {
 /// Pods that can't be created are the Deployment's trouble, too.
 fn set_failure(plan: &Plan<'_>, status: &mut Value) {
     condition::remove(status, "ReplicaFailure");
-    let failure = plan.new.iter().chain(&plan.old).find_map(|set| {
-        condition::find(at(&set.object, "/status"), "ReplicaFailure")
-    });
+    let failure = plan
+        .new
+        .iter()
+        .chain(&plan.old)
+        .find_map(|set| condition::find(at(&set.object, "/status"), "ReplicaFailure"));
     let Some(failure) = failure else { return };
     let mut failure = failure.clone();
     failure["lastUpdateTime"] = at(&failure, "/lastTransitionTime").clone();
@@ -221,10 +224,8 @@ fn set_failure(plan: &Plan<'_>, status: &mut Value) {
 fn wake(deployment: &Value, status: &Value, now: Timestamp) -> Option<Action> {
     let limit_s = deadline_s(deployment)?;
     let progress = condition::find(status, "Progressing")?;
-    let settled = matches!(
-        text(progress, "/reason"),
-        "ProgressDeadlineExceeded" | "NewReplicaSetAvailable"
-    );
+    let settled =
+        matches!(text(progress, "/reason"), "ProgressDeadlineExceeded" | "NewReplicaSetAvailable");
     if settled || is_complete(deployment, status) {
         return None;
     }

@@ -73,9 +73,8 @@ impl Head {
         }
         let object: Object = serde_json::from_slice(bytes).ok()?;
         let text = |pointer: &str| super::super::read::text(&object.spec, pointer).to_owned();
-        let partner = |namespace: String, name: String| {
-            (!name.is_empty()).then_some((namespace, name))
-        };
+        let partner =
+            |namespace: String, name: String| (!name.is_empty()).then_some((namespace, name));
         let labels = object.metadata.labels.clone();
         let mut head = Self::of(object.metadata);
         match object.kind.as_str() {

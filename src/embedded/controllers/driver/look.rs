@@ -57,7 +57,8 @@ impl<C: Cluster> Driver<C> {
                 deployment::reconcile(object, &sets, &pods, now)
             }
             ("apps", "ReplicaSet") => {
-                let failure = self.failures.get(key).and_then(|failure| failure.creation.as_deref());
+                let failure =
+                    self.failures.get(key).and_then(|failure| failure.creation.as_deref());
                 replica_set::reconcile(object, &self.claimable(object, "", "Pod"), failure, now)
             }
             ("apps", "StatefulSet") => {
@@ -147,7 +148,8 @@ impl<C: Cluster> Driver<C> {
     fn is_used(&self, claim: &Value) -> bool {
         let pods = self.list("", "Pod", meta::namespace(claim));
         let name = meta::name(claim);
-        pods.iter().any(|pod| !pods::is_finished(pod) && claims::of_pod(pod).any(|used| used == name))
+        pods.iter()
+            .any(|pod| !pods::is_finished(pod) && claims::of_pod(pod).any(|used| used == name))
     }
 
     /// How many replicas the controllers of these pods are to have.
@@ -188,7 +190,9 @@ impl<C: Cluster> Driver<C> {
         };
         let namespace = meta::namespace(pod);
         let has_volumes = stage != Stage::Unbound || {
-            let claim = |name| self.cluster.get(&ObjectId::new("", "PersistentVolumeClaim", namespace, name));
+            let claim = |name| {
+                self.cluster.get(&ObjectId::new("", "PersistentVolumeClaim", namespace, name))
+            };
             claims::all_bound(&claims::of_pod(pod).map(claim).collect::<Vec<_>>())
         };
         let node = (stage == Stage::Unbound).then(|| self.cluster.get(&node::id())).flatten();

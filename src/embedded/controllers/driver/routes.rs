@@ -59,12 +59,20 @@ pub(super) fn keys(index: &Index, id: &ObjectId, before: Option<&Head>) -> Vec<K
             }
         }
         ("", "PersistentVolumeClaim") => {
-            [before, after].into_iter().flatten().filter_map(Head::partner_id).for_each(|id| object(&id));
+            [before, after]
+                .into_iter()
+                .flatten()
+                .filter_map(Head::partner_id)
+                .for_each(|id| object(&id));
             let waiting = index.of_kind(&id.namespace, "", "Pod").filter(|(_, pod)| pod.waits);
             waiting.for_each(|(id, _)| object(id));
         }
         ("", "PersistentVolume") | ("storage.k8s.io", "StorageClass") => {
-            [before, after].into_iter().flatten().filter_map(Head::partner_id).for_each(|id| object(&id));
+            [before, after]
+                .into_iter()
+                .flatten()
+                .filter_map(Head::partner_id)
+                .for_each(|id| object(&id));
             let claims = index.everywhere("", "PersistentVolumeClaim");
             claims.filter(|(_, claim)| claim.waits).for_each(|(id, _)| object(id));
         }
@@ -107,7 +115,9 @@ fn of_pod(
     let budgets = index.of_kind(&id.namespace, "policy", "PodDisruptionBudget");
     found.extend(budgets.map(|(id, _)| id.clone()));
     if is_stray(before, after) {
-        for (group, kind) in [("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("apps", "DaemonSet")] {
+        for (group, kind) in
+            [("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("apps", "DaemonSet")]
+        {
             found.extend(index.of_kind(&id.namespace, group, kind).map(|(id, _)| id.clone()));
         }
     }

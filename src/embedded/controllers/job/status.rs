@@ -73,8 +73,8 @@ impl<'a> Tally<'a> {
         let late = text(job, "/spec/podReplacementPolicy") == "Failed";
         let succeeded = pods::phase(pod) == "Succeeded";
         // A pod that is deleted before its end may never reach one.
-        let failed = pods::phase(pod) == "Failed"
-            || (!succeeded && !late && meta::is_terminating(pod));
+        let failed =
+            pods::phase(pod) == "Failed" || (!succeeded && !late && meta::is_terminating(pod));
         let deleted = meta::is_terminating(job);
         if !(succeeded || failed || deleted) || self.uncounted() >= UNCOUNTED_MAX {
             return;
@@ -117,12 +117,7 @@ pub(super) struct State {
 }
 
 /// Writes the status if it changes, and tells what is worth telling.
-pub(super) fn write(
-    job: &Value,
-    tally: &Tally<'_>,
-    state: &State,
-    now: Timestamp,
-) -> Vec<Action> {
+pub(super) fn write(job: &Value, tally: &Tally<'_>, state: &State, now: Timestamp) -> Vec<Action> {
     let mut status = counts(job, tally, state);
     let mut told = Vec::new();
     let suspended = is_suspended(job);

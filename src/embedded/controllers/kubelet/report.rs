@@ -159,7 +159,9 @@ impl Report<'_> {
             json!({"waiting": waiting})
         };
         let image = text(container, "/image");
-        let absent = format!("rpc error: code = NotFound desc = failed to pull and unpack image {image:?}: not found");
+        let absent = format!(
+            "rpc error: code = NotFound desc = failed to pull and unpack image {image:?}: not found"
+        );
         let mut last = at(before, "/lastState").clone();
         let state = match containers {
             Containers::Creating => waiting("ContainerCreating", String::new()),
@@ -243,14 +245,18 @@ impl Report<'_> {
                     let pulled = if *starts > restarts {
                         format!("Container image {image:?} already present on machine")
                     } else {
-                        format!("Successfully pulled image {image:?} in 0s (0s including waiting). Image size: 0 bytes.")
+                        format!(
+                            "Successfully pulled image {image:?} in 0s (0s including waiting). Image size: 0 bytes."
+                        )
                     };
                     tell(false, "Pulled", pulled);
                     tell(false, "Created", "Container created".to_owned());
                     tell(false, "Started", "Container started".to_owned());
                 }
                 Containers::PullFailed => {
-                    let words = format!("Failed to pull image {image:?}: rpc error: code = NotFound desc = failed to pull and unpack image {image:?}: not found");
+                    let words = format!(
+                        "Failed to pull image {image:?}: rpc error: code = NotFound desc = failed to pull and unpack image {image:?}: not found"
+                    );
                     tell(true, "Failed", words);
                     tell(true, "Failed", "Error: ErrImagePull".to_owned());
                 }
@@ -261,7 +267,13 @@ impl Report<'_> {
                 Containers::Crashed { .. } => {
                     let (pod, namespace) = (meta::name(self.pod), meta::namespace(self.pod));
                     let uid = meta::uid(self.pod);
-                    tell(true, "BackOff", format!("Back-off restarting failed container {name} in pod {pod}_{namespace}({uid})"));
+                    tell(
+                        true,
+                        "BackOff",
+                        format!(
+                            "Back-off restarting failed container {name} in pod {pod}_{namespace}({uid})"
+                        ),
+                    );
                 }
                 Containers::Ended { .. } => {}
             }
