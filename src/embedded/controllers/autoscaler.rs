@@ -1,4 +1,4 @@
-//! HorizontalPodAutoscalers, without metrics: an annotation says how many replicas they want.
+//! `HorizontalPodAutoscaler`s, without metrics: an annotation says how many replicas they want.
 //!
 //! `embedded.steadfast.dev/replicas: "4"` on the autoscaler makes it scale its target to four,
 //! within its bounds, by the subresource `scale` as a real one does. Without the annotation it

@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn only_the_class_of_the_embedded_provisioner_makes_volumes() {
         let mut other = class();
-        other["metadata"]["name"] = json!("slow");
+        other["metadata"] = json!({"name": "slow"});
         other["provisioner"] = json!("example.com/none");
         let classes = [other, class()];
         let made = |name: &str| reconcile(&claim(name, "1Gi"), &[], &classes, false);

@@ -232,8 +232,8 @@ mod tests {
     }
 
     fn verbs(actions: &[Action]) -> Vec<&str> {
-        let verb = |action| match action {
-            &Action::Create { ref object, .. } if object["kind"] == "Pod" => Some("create"),
+        let verb = |action: &Action| match action {
+            Action::Create { object, .. } if object["kind"] == "Pod" => Some("create"),
             Action::Delete { .. } => Some("delete"),
             _ => None,
         };

@@ -1,4 +1,4 @@
-//! PodDisruptionBudgets: how many pods may go.
+//! `PodDisruptionBudget`s: how many pods may go.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

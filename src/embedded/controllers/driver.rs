@@ -131,7 +131,9 @@ impl<C: Cluster> Driver<C> {
         }
         // The owner of an object may have been read after it.
         let all: Vec<Key> = self.index.owned().map(Key::Garbage).collect();
-        all.into_iter().for_each(|key| self.push(key));
+        for key in all {
+            self.push(key);
+        }
     }
 
     /// Takes a change into account.
@@ -153,11 +155,10 @@ impl<C: Cluster> Driver<C> {
 
     fn route(&mut self, id: &crate::object::ObjectId, after: Option<heads::Head>) {
         let before = self.index.put(id, after);
-        if id.kind == "Pod" && !self.index.knows(id) {
-            if let Some(before) = &before {
-                self.stages.remove(&before.uid);
-                self.addresses.remove(&before.uid);
-            }
+        let gone = before.as_ref().filter(|_| id.kind == "Pod" && !self.index.knows(id));
+        if let Some(gone) = gone {
+            self.stages.remove(&gone.uid);
+            self.addresses.remove(&gone.uid);
         }
         for key in routes::keys(&self.index, id, before.as_ref()) {
             self.push(key);
@@ -189,7 +190,7 @@ impl<C: Cluster> Driver<C> {
         self.queued.remove(&key);
         self.set_timer(&key, None);
         let answers = self.look(&key, now);
-        self.perform(key, answers, now);
+        self.perform(&key, answers, now);
         true
     }
 
@@ -204,7 +205,7 @@ impl<C: Cluster> Driver<C> {
         }
     }
 
-    fn perform(&mut self, key: Key, answers: Vec<(Actor, Vec<Action>)>, now: Timestamp) {
+    fn perform(&mut self, key: &Key, answers: Vec<(Actor, Vec<Action>)>, now: Timestamp) {
         let mut wake: Option<Timestamp> = None;
         let mut fault = None;
         'all: for (actor, actions) in answers {
@@ -223,14 +224,15 @@ impl<C: Cluster> Driver<C> {
         }
         match fault {
             None => {
-                self.failures.remove(&key);
+                self.failures.remove(key);
             }
-            Some((fault, created)) => {
-                let retry = self.failed(&key, &fault, created, now);
+            Some(failed) => {
+                let (fault, created) = *failed;
+                let retry = self.failed(key, &fault, created, now);
                 wake = wake.into_iter().chain([retry]).min();
             }
         }
-        self.set_timer(&key, wake);
+        self.set_timer(key, wake);
     }
 
     /// Writes, and announces what was made. A failure says whether something was to be made.
@@ -239,7 +241,7 @@ impl<C: Cluster> Driver<C> {
         actor: Actor,
         action: Action,
         now: Timestamp,
-    ) -> Result<(), (Fault, Option<Event>)> {
+    ) -> Result<(), Box<(Fault, Option<Event>)>> {
         let announce = match &action {
             Action::Create { announce, .. } => announce.clone(),
             _ => None,
@@ -252,7 +254,7 @@ impl<C: Cluster> Driver<C> {
                 }
                 Ok(())
             }
-            Err(fault) => Err((fault, announce)),
+            Err(fault) => Err(Box::new((fault, announce))),
         }
     }
 
@@ -273,7 +275,7 @@ impl<C: Cluster> Driver<C> {
             failure.creation = created.as_ref().map(|_| words.clone());
             if let Some(mut event) = created {
                 event.is_warning = true;
-                event.reason = "FailedCreate".to_owned();
+                "FailedCreate".clone_into(&mut event.reason);
                 event.message = format!("Error creating: {words}");
                 self.tell(&event, now);
             }

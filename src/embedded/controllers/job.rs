@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Action, Event, Propagation,
+    Action, Propagation,
     condition::{self, Condition},
     pods,
     read::{

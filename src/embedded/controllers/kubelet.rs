@@ -62,11 +62,10 @@ impl Behaviour {
             Some("crash") => Self::Crash,
             Some("image-pull") => Self::ImagePull,
             Some("fail") => Self::Fail,
-            Some(_) => Self::Ready,
             None if tagged(pod, "broken") => Self::ImagePull,
             None if tagged(pod, "crash") && never => Self::Fail,
             None if tagged(pod, "crash") => Self::Crash,
-            None => Self::Ready,
+            _ => Self::Ready,
         }
     }
 }
@@ -246,7 +245,7 @@ fn next(
     let restarts = count(pod, "/status/containerStatuses/0/restartCount");
     let for_ever = restart_policy(at(pod, "/spec")) == "Always";
     match (behaviour, stage) {
-        (Behaviour::ImagePull, Stage::PullWaits) => None,
+        (Behaviour::ImagePull, Stage::PullWaits) | (Behaviour::NeverReady, Stage::Running) => None,
         (Behaviour::ImagePull, Stage::PullFailed) => Some((PULL, Containers::PullWaits)),
         (Behaviour::ImagePull, _) => Some((start, Containers::PullFailed)),
         (Behaviour::Fail, _) => Some((start, Containers::Ended { code: 1 })),
@@ -259,9 +258,9 @@ fn next(
             let wait = if stage == Stage::Running { pace.pod_run } else { Duration::ZERO };
             Some((wait, Containers::Crashed { restarts: restarts.max(1) }))
         }
-        (Behaviour::Crash, _) => Some((start, Containers::Running { ready: false, restarts })),
-        (Behaviour::NeverReady, Stage::Running) => None,
-        (Behaviour::NeverReady, _) => Some((start, Containers::Running { ready: false, restarts })),
+        (Behaviour::Crash | Behaviour::NeverReady, _) => {
+            Some((start, Containers::Running { ready: false, restarts }))
+        }
         (Behaviour::Slow, Stage::Running) => {
             Some((SLOW, Containers::Running { ready: true, restarts }))
         }

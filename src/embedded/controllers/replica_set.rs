@@ -154,11 +154,13 @@ mod tests {
     }
 
     fn deleted(actions: &[Action]) -> Vec<&str> {
-        let name = |action| match action {
-            &Action::Delete { ref id, .. } => Some(id.name.as_str()),
-            _ => None,
-        };
-        actions.iter().filter_map(name).collect()
+        let mut names = Vec::new();
+        for action in actions {
+            if let Action::Delete { id, .. } = action {
+                names.push(id.name.as_str());
+            }
+        }
+        names
     }
 
     #[test]

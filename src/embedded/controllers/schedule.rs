@@ -108,10 +108,9 @@ impl Fields {
         let last = date(first.year().checked_add(YEARS_MAX)?, 12, 31);
         let mut day = first;
         while day <= last {
-            if self.allows(day) {
-                if let Some(time) = self.next_on(day, after) {
-                    return Some(time);
-                }
+            let time = if self.allows(day) { self.next_on(day, after) } else { None };
+            if time.is_some() {
+                return time;
             }
             day = day.checked_add(1.day()).ok()?;
         }

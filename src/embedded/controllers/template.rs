@@ -56,11 +56,8 @@ fn generate_name(owner: &str) -> String {
 pub(super) fn is_same(a: &Value, b: &Value) -> bool {
     let bare = |template: &Value| {
         let mut template = template.clone();
-        if let Some(labels) = template.pointer_mut("/metadata/labels") {
-            if let Some(labels) = labels.as_object_mut() {
-                labels.remove(HASH_LABEL);
-            }
-        }
+        let labels = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut);
+        labels.map(|labels| labels.remove(HASH_LABEL));
         without_empty(template)
     };
     bare(a) == bare(b)

@@ -50,11 +50,10 @@ pub(super) fn of(plan: &Plan<'_>, revised: &Revised, now: Timestamp) -> Vec<Acti
     let deployment = plan.deployment;
     let mut status = counts(plan);
     set_availability(plan, &mut status, now);
-    if let Some((reason, message)) = &revised.progress {
-        if deadline_s(deployment).is_some() {
-            let progress = Condition { kind: "Progressing", status: "True", reason, message };
-            condition::set_with_update_time(&mut status, progress, now);
-        }
+    let has_deadline = deadline_s(deployment).is_some();
+    if let Some((reason, message)) = revised.progress.as_ref().filter(|_| has_deadline) {
+        let progress = Condition { kind: "Progressing", status: "True", reason, message };
+        condition::set_with_update_time(&mut status, progress, now);
     }
     let mut actions = Vec::new();
     if truth(deployment, "/spec/paused") {
@@ -67,9 +66,7 @@ pub(super) fn of(plan: &Plan<'_>, revised: &Revised, now: Timestamp) -> Vec<Acti
     }
     let mut object = deployment.clone();
     if let Some(revision) = revised.revision.as_ref().filter(|revision| !revision.is_empty()) {
-        if meta::annotation(&object, REVISION) != Some(revision) {
-            meta::set_annotation(&mut object, REVISION, revision);
-        }
+        meta::set_annotation(&mut object, REVISION, revision);
     }
     object["status"] = status;
     let is_same = object["metadata"] == deployment["metadata"]

@@ -64,12 +64,24 @@ fn events(world: &World) -> Vec<String> {
 #[test]
 fn a_deployment_rolls_out_with_the_conditions_that_kubectl_reads() {
     let mut world = World::new();
+    let reasons = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&reasons);
+    world.watch(move |objects| {
+        for web in objects.all("Deployment") {
+            let reason = condition::reason(at(&web, "/status"), "Progressing").to_owned();
+            if seen.borrow().last() != Some(&reason) {
+                seen.borrow_mut().push(reason);
+            }
+        }
+    });
     world.create(web(3, "web:1"));
-    world.until("the ReplicaSet", |world| progress(world) == "NewReplicaSetCreated");
-    world.until("the rollout", is_rolled_out);
     world.settle();
+    assert!(is_rolled_out(&world));
     let web = world.get(&id());
-    assert_eq!(progress(&world), "NewReplicaSetAvailable");
+    assert_eq!(
+        *reasons.borrow(),
+        ["NewReplicaSetCreated", "ReplicaSetUpdated", "NewReplicaSetAvailable"]
+    );
     let available = condition::find(&web["status"], "Available").unwrap();
     assert_eq!(available["reason"], "MinimumReplicasAvailable");
     assert_eq!(meta::annotation(&web, "deployment.kubernetes.io/revision"), Some("1"));

@@ -308,7 +308,9 @@ impl Cluster for Objects {
     fn kinds(&self) -> Vec<GroupKind> {
         let state = self.lock();
         let mut kinds: Vec<GroupKind> = state.objects.keys().map(ObjectId::group_kind).collect();
-        kinds.extend(["Deployment", "ReplicaSet"].map(|kind| GroupKind::new("apps", kind)));
+        kinds.extend(
+            ["Deployment", "ReplicaSet", "StatefulSet"].map(|kind| GroupKind::new("apps", kind)),
+        );
         kinds.extend(["ConfigMap", "Pod", "Service"].map(|kind| GroupKind::new("", kind)));
         kinds.push(GroupKind::new("batch", "Job"));
         kinds.sort();
