@@ -33,12 +33,14 @@ mod read;
 mod replica_set;
 mod schedule;
 mod selector;
+mod served;
 mod stateful_set;
 mod template;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use self::{
+pub use self::served::control;
+use self::{
     cluster::{Cluster, Fault, Feed, Told},
     driver::{Settings, run},
 };
@@ -162,19 +164,19 @@ fn reference(object: &Value) -> Value {
 
 /// How fast the pretended world turns.
 #[derive(Debug, Clone)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// From being bound until containers run.
-    pub(crate) pod_start: Duration,
+    pub pod_start: Duration,
     /// From being told to stop until it is gone.
-    pub(crate) pod_stop: Duration,
+    pub pod_stop: Duration,
     /// How long a container runs that comes to an end by itself.
-    pub(crate) pod_run: Duration,
+    pub pod_run: Duration,
     /// The most that `initialDelaySeconds` of a readiness probe delays.
-    pub(crate) readiness_max: Duration,
+    pub readiness_max: Duration,
     /// Before a crashed container is started for the first time; doubles with each crash.
-    pub(crate) crash_backoff: Duration,
+    pub crash_backoff: Duration,
     /// Before a failed pod of a Job is replaced for the first time; doubles with each failure.
-    pub(crate) job_backoff: Duration,
+    pub job_backoff: Duration,
 }
 
 impl Default for Pace {
