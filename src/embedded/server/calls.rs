@@ -1,6 +1,6 @@
 //! What controllers and the demo call: the same pipeline as HTTP, without HTTP.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Server;
 use crate::{
@@ -70,6 +70,24 @@ impl Server {
     pub fn finalize(&self, actor: &str, object: Value) -> Result<Value, Status> {
         let target = self.target(&object)?;
         Ok(self.core().update(&target, Part::Finalize, object, &options(actor))?.object)
+    }
+
+    /// Sets the replicas of a workload, by its subresource `scale`.
+    pub fn scale(&self, actor: &str, id: &ObjectId, replicas: i64) -> Result<Value, Status> {
+        let target = self.place(id).ok_or_else(Status::no_such_path)?;
+        let scale = json!({
+            "apiVersion": "autoscaling/v1", "kind": "Scale",
+            "metadata": {"name": id.name, "namespace": id.namespace},
+            "spec": {"replicas": replicas},
+        });
+        Ok(self.core().put_scale(&target, scale, &options(actor))?.object)
+    }
+
+    /// Puts a pod on a node, by its subresource `binding`; a conflict when it is on one already.
+    pub fn bind(&self, actor: &str, pod: &ObjectId, node: &str) -> Result<(), Status> {
+        let target = self.place(pod).ok_or_else(Status::no_such_path)?;
+        let binding = json!({"target": {"kind": "Node", "name": node}});
+        self.core().bind(&target, &binding, &options(actor)).map(|_| ())
     }
 
     /// Deletes an object.
