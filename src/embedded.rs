@@ -6,3 +6,4 @@
 
 mod defaults;
 mod table;
+mod validate;
