@@ -36,6 +36,9 @@ pub(crate) use cause::Cause;
 pub(crate) fn check_new(gvk: &GroupVersionKind, object: &Value) -> Vec<Cause> {
     let mut found = Vec::new();
     metadata::check_new(gvk, object, &mut found);
+    if gvk.group == "batch" && gvk.kind == "Job" {
+        batch::generated(object, &mut found);
+    }
     of_kind(gvk, object, &mut found);
     if gvk.group == "batch" && gvk.kind == "CronJob" {
         batch::name_leaves_room(object, &mut found);

@@ -16,7 +16,6 @@ const CRON_NAME_MAX: usize = 52;
 
 pub(super) fn job(object: &Value, found: &mut Vec<Cause>) {
     let Some(spec) = object.get("spec") else { return };
-    generated(object, spec, found);
     job_spec(spec, "spec", found);
     if is_absent(spec, "selector") {
         found.push(required("spec.selector", ""));
@@ -30,7 +29,8 @@ pub(super) fn job(object: &Value, found: &mut Vec<Cause>) {
 }
 
 /// The labels that the server makes must be the ones it made.
-fn generated(object: &Value, spec: &Value, found: &mut Vec<Cause>) {
+pub(super) fn generated(object: &Value, found: &mut Vec<Cause>) {
+    let Some(spec) = object.get("spec") else { return };
     if spec.get("manualSelector") == Some(&Value::Bool(true)) {
         return;
     }
@@ -43,7 +43,7 @@ fn generated(object: &Value, spec: &Value, found: &mut Vec<Cause>) {
     ] {
         if text(labels, key) != expected {
             let field = format!("spec.template.metadata.labels[{key}]");
-            found.push(invalid_text(field, text(labels, key), &format!("must be '{expected}'")));
+            found.push(invalid(field, labels, &format!("must be '{expected}'")));
         }
     }
 }

@@ -28,6 +28,28 @@ pub(super) fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> 
     cause("FieldValueInvalid", field, format!("Invalid value: {}", shown(value)), detail)
 }
 
+/// Like [`invalid`], with the value as it is to be shown: types of the real server that are printed
+/// field by field.
+pub(super) fn invalid_shown(field: impl Into<String>, shown: &str, detail: &str) -> Cause {
+    cause("FieldValueInvalid", field, format!("Invalid value: {shown}"), detail)
+}
+
+/// The entries of an object in this order; those that are absent are left out.
+pub(super) fn in_order(object: &Value, keys: &[&str]) -> String {
+    let entries = keys.iter().filter_map(|key| Some(format!("{key:?}:{}", object.get(key)?)));
+    format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+}
+
+/// The object as the real server prints its own type: these fields, all of them, in capitals.
+pub(super) fn in_capitals(object: &Value, keys: &[&str]) -> String {
+    let entries = keys.iter().map(|key| {
+        let (first, rest) = key.split_at(1);
+        let value = object.get(key).unwrap_or(&Value::Null);
+        format!("\"{}{rest}\":{value}", first.to_uppercase())
+    });
+    format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+}
+
 /// The text is malformed.
 pub(super) fn invalid_text(field: impl Into<String>, text: &str, detail: &str) -> Cause {
     invalid(field, &Value::from(text), detail)
@@ -43,6 +65,12 @@ pub(super) fn not_supported(field: impl Into<String>, value: &Value, known: &[&s
     let known: Vec<String> = known.iter().map(|known| format!("{known:?}")).collect();
     let detail = format!("supported values: {}", known.join(", "));
     cause("FieldValueNotSupported", field, format!("Unsupported value: {}", shown(value)), &detail)
+}
+
+/// Like [`not_supported`], with the value as it is to be shown.
+pub(super) fn unknown_shown(field: impl Into<String>, shown: &str, known: &[&str]) -> Cause {
+    let Cause { reason, field, message } = not_supported(field, &Value::Null, known);
+    Cause { reason, field, message: message.replacen("null", shown, 1) }
 }
 
 /// The value stands twice where each must be unique.

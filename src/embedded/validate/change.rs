@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    cause::{Cause, forbidden, invalid, list, text},
+    cause::{Cause, forbidden, invalid, invalid_shown, list, text},
     storage,
 };
 use crate::object::{GroupVersionKind, quantity::Quantity};
@@ -39,10 +39,11 @@ pub(super) fn check(gvk: &GroupVersionKind, old: &Value, new: &Value, found: &mu
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
             if old.get("roleRef") != new.get("roleRef") {
                 let role = new.get("roleRef").unwrap_or(&Value::Null);
-                let printed = json!({
-                    "APIGroup": role["apiGroup"], "Kind": role["kind"], "Name": role["name"],
-                });
-                found.push(invalid("roleRef", &printed, "cannot change roleRef"));
+                let printed = format!(
+                    "{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}",
+                    role["apiGroup"], role["kind"], role["name"]
+                );
+                found.push(invalid_shown("roleRef", &printed, "cannot change roleRef"));
             }
         }
         ("storage.k8s.io", "StorageClass") => {

@@ -8,7 +8,7 @@ use super::{
         Cause, entries, forbidden, invalid, invalid_text, list, not_supported, number, required,
         text, too_long,
     },
-    names,
+    metadata, names,
 };
 use crate::object::meta;
 
@@ -81,12 +81,8 @@ pub(super) fn namespace(object: &Value, found: &mut Vec<Cause>) {
     for finalizer in list(spec, "finalizers").iter().filter_map(Value::as_str) {
         let wrong = names::qualified(finalizer).into_iter();
         found.extend(wrong.map(|why| invalid_text("spec.finalizers", finalizer, &why)));
-        let standard = ["kubernetes", "foregroundDeletion", "orphan"];
-        if !finalizer.contains('/') && !standard.contains(&finalizer) {
-            let message = "name is neither a standard finalizer name nor is it fully qualified";
-            found.push(invalid_text("spec.finalizers", finalizer, message));
-        }
     }
+    metadata::standard_finalizers(spec, "spec.finalizers", found);
 }
 
 pub(super) fn event(object: &Value, found: &mut Vec<Cause>) {

@@ -161,6 +161,8 @@ fn resources(resources: &Value, path: &str, found: &mut Vec<Cause>) {
         for (name, amount) in entries(resources, key) {
             let field = format!("{path}.{key}[{name}]");
             if !name.contains('/') && !is_standard(name) {
+                let message = "must be a standard resource type or fully qualified";
+                found.push(invalid_text(field.as_str(), name, message));
                 let message = "must be a standard resource for containers";
                 found.push(invalid_text(field.as_str(), name, message));
             }

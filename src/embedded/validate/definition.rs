@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    cause::{Cause, invalid, invalid_text, list, not_supported, required, text},
+    cause::{Cause, invalid, invalid_shown, invalid_text, list, not_supported, required, text},
     names,
 };
 use crate::object::meta;
@@ -37,6 +37,11 @@ pub(super) fn definition(object: &Value, found: &mut Vec<Cause>) {
     }
     versions(spec, found);
     resource_names(names, found);
+    let stored = object.pointer("/status/storedVersions").and_then(Value::as_array);
+    if stored.is_none_or(Vec::is_empty) {
+        let message = "must have at least one stored version";
+        found.push(invalid("status.storedVersions", &Value::Null, message));
+    }
 }
 
 fn versions(spec: &Value, found: &mut Vec<Cause>) {
@@ -58,15 +63,30 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
             found.push(invalid_text(field, name, &wrong.join(",")));
         }
     }
-    let all = spec.get("versions").unwrap_or(&Value::Null);
+    let all: Vec<String> = versions.iter().map(printed).collect();
+    let all = format!("[{}]", all.join(","));
     if !unique {
-        found.push(invalid("spec.versions", all, "must contain unique version names"));
+        found.push(invalid_shown("spec.versions", &all, "must contain unique version names"));
     }
     let stored = versions.iter().filter(|version| version.get("storage") == Some(&true.into()));
     if stored.count() != 1 {
         let message = "must have exactly one version marked as storage version";
-        found.push(invalid("spec.versions", all, message));
+        found.push(invalid_shown("spec.versions", &all, message));
     }
+}
+
+/// A version as the real server prints its own type, once its schema is lifted out of it.
+fn printed(version: &Value) -> String {
+    let flag = |key: &str| version.get(key) == Some(&Value::Bool(true));
+    format!(
+        "{{\"Name\":{:?},\"Served\":{},\"Storage\":{},\"Deprecated\":{},\"DeprecationWarning\":null,\
+         \"Schema\":null,\"Subresources\":null,\"AdditionalPrinterColumns\":null,\
+         \"SelectableFields\":null}}",
+        text(version, "name"),
+        flag("served"),
+        flag("storage"),
+        flag("deprecated"),
+    )
 }
 
 fn resource_names(names: &Value, found: &mut Vec<Cause>) {

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     cause::{
-        Cause, entries, forbidden, invalid, invalid_text, list, number, required, text, too_long,
+        Cause, entries, forbidden, in_order, invalid, invalid_shown, invalid_text, list, number,
+        required, text, too_long,
     },
     names,
 };
@@ -45,6 +46,25 @@ pub(super) fn check_new(gvk: &GroupVersionKind, object: &Value, found: &mut Vec<
     }
     check_common(metadata, "metadata", found);
     finalizers(metadata, found);
+    if !has_free_finalizers(gvk) {
+        standard_finalizers(metadata, "metadata.finalizers", found);
+    }
+}
+
+/// Kinds of which a finalizer may be any name, qualified or not.
+fn has_free_finalizers(gvk: &GroupVersionKind) -> bool {
+    let builtin = !gvk.group.contains('.') || gvk.group.ends_with(".k8s.io");
+    !builtin || matches!(gvk.kind.as_str(), "Lease" | "CustomResourceDefinition")
+}
+
+/// A finalizer without a domain is one of the standard ones.
+pub(super) fn standard_finalizers(parent: &Value, path: &str, found: &mut Vec<Cause>) {
+    const STANDARD: [&str; 3] = ["kubernetes", "foregroundDeletion", "orphan"];
+    let all = list(parent, "finalizers").iter().filter_map(Value::as_str).enumerate();
+    for (index, name) in all.filter(|(_, n)| !n.contains('/') && !STANDARD.contains(n)) {
+        let message = "name is neither a standard finalizer name nor is it fully qualified";
+        found.push(invalid_text(format!("{path}[{index}]"), name, message));
+    }
 }
 
 /// The metadata of a template, which has no name.
@@ -148,7 +168,12 @@ fn owners(metadata: &Value, path: &str, found: &mut Vec<Cause>) {
                     "Only one reference can have Controller set to true. Found \"true\" in \
                      references for {first} and {this}"
                 );
-                found.push(invalid(&field, &json!(list(metadata, "ownerReferences")), &message));
+                let all = list(metadata, "ownerReferences").iter();
+                let keys =
+                    ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+                let all: Vec<String> = all.map(|owner| in_order(owner, &keys)).collect();
+                let shown = format!("[{}]", all.join(","));
+                found.push(invalid_shown(field.as_str(), &shown, &message));
             }
             None => controller = Some(this),
         }

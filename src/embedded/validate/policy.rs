@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    cause::{Cause, invalid, is_absent, list, not_supported, number, required, text},
+    cause::{
+        Cause, forbidden, in_capitals, invalid, invalid_shown, is_absent, list, not_supported,
+        number, required, text,
+    },
     names, selector, workload,
 };
 
@@ -36,8 +39,18 @@ pub(super) fn autoscaler(object: &Value, found: &mut Vec<Cause>) {
             }
         }
     }
+    let version = text(target, "apiVersion");
+    if !version.contains('/') && text(target, "kind") != "ReplicationController" {
+        let message = "apiVersion must specify API group";
+        found.push(invalid("spec.scaleTargetRef.apiVersion", &version.into(), message));
+    }
     for (index, metric) in list(spec, "metrics").iter().enumerate() {
         self::metric(metric, &format!("spec.metrics[{index}]"), found);
+    }
+    let outside = |metric: &Value| matches!(text(metric, "type"), "Object" | "External");
+    if least == Some(0) && !list(spec, "metrics").iter().any(outside) {
+        let message = "must specify at least one Object or External metric to support scaling to zero replicas";
+        found.push(forbidden("spec.metrics", message));
     }
 }
 
@@ -64,7 +77,8 @@ pub(super) fn budget(object: &Value, found: &mut Vec<Cause>) {
     let Some(spec) = object.get("spec") else { return };
     if !is_absent(spec, "minAvailable") && !is_absent(spec, "maxUnavailable") {
         let message = "minAvailable and maxUnavailable cannot be both set";
-        found.push(invalid("spec", &as_printed(spec), message));
+        let fields = ["minAvailable", "selector", "maxUnavailable", "unhealthyPodEvictionPolicy"];
+        found.push(invalid_shown("spec", &in_capitals(spec, &fields), message));
     }
     for key in ["minAvailable", "maxUnavailable"] {
         workload::amount(spec, "spec", key, found);
@@ -76,15 +90,4 @@ pub(super) fn budget(object: &Value, found: &mut Vec<Cause>) {
         let known = ["AlwaysAllow", "IfHealthyBudget"];
         found.push(not_supported("spec.unhealthyPodEvictionPolicy", &policy.into(), &known));
     }
-}
-
-/// The spec as the real server prints its own type: all fields, in capitals.
-fn as_printed(spec: &Value) -> Value {
-    let fields = ["minAvailable", "selector", "maxUnavailable", "unhealthyPodEvictionPolicy"];
-    let entries = fields.into_iter().map(|field| {
-        let mut name = field.to_owned();
-        name[..1].make_ascii_uppercase();
-        (name, spec.get(field).cloned().unwrap_or_default())
-    });
-    Value::Object(entries.collect())
 }

@@ -1,9 +1,9 @@
 //! Label selectors: their form, and whether they match.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    cause::{Cause, entries, forbidden, invalid_text, list, required, text},
+    cause::{Cause, entries, forbidden, in_order, invalid_text, list, required, text},
     metadata, names,
 };
 
@@ -40,6 +40,18 @@ pub(super) fn check(parent: &Value, key: &str, path: &str, found: &mut Vec<Cause
             found.extend(wrong.map(|why| invalid_text(field.as_str(), value, &why)));
         }
     }
+}
+
+/// True when it can be asked whether it matches.
+pub(super) fn is_valid(selector: &Value) -> bool {
+    let mut found = Vec::new();
+    check(&json!({"s": selector}), "s", "", &mut found);
+    found.is_empty()
+}
+
+/// As the real server prints it: labels before expressions.
+pub(super) fn printed(selector: &Value) -> String {
+    in_order(selector, &["matchLabels", "matchExpressions"])
 }
 
 /// True when it selects everything.

@@ -28,12 +28,12 @@ pub(super) fn volume(object: &Value, found: &mut Vec<Cause>) {
     let Some(spec) = object.get("spec") else { return };
     modes(spec, "spec", "", found);
     if !spec.get("capacity").is_some_and(|capacity| capacity.get("storage").is_some()) {
-        let known = ["storage"];
-        let said = spec.get("capacity").and_then(Value::as_object).filter(|c| !c.is_empty());
-        match said {
-            None => found.push(required("spec.capacity", "")),
-            Some(said) => found.push(not_supported("spec.capacity", &said.clone().into(), &known)),
+        let said = spec.get("capacity").filter(|c| c.as_object().is_some_and(|c| !c.is_empty()));
+        if said.is_none() {
+            found.push(required("spec.capacity", ""));
         }
+        let said = said.unwrap_or(&Value::Null);
+        found.push(not_supported("spec.capacity", said, &["storage"]));
     }
     let sources = spec.as_object().into_iter().flatten();
     let mut sources =

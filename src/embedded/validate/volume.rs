@@ -35,6 +35,25 @@ pub(super) fn volumes(spec: &Value, path: &str, found: &mut Vec<Cause>) -> BTree
     known
 }
 
+/// Where a volume comes from, in the order in which more than one are complained about.
+const SOURCES: &[&str] = &[
+    "emptyDir",
+    "hostPath",
+    "secret",
+    "nfs",
+    "iscsi",
+    "persistentVolumeClaim",
+    "rbd",
+    "cephfs",
+    "downwardAPI",
+    "fc",
+    "configMap",
+    "projected",
+    "csi",
+    "ephemeral",
+    "image",
+];
+
 /// The field that each source can't do without.
 const NEEDED: &[(&str, &str)] = &[
     ("configMap", "name"),
@@ -47,14 +66,9 @@ const NEEDED: &[(&str, &str)] = &[
 ];
 
 fn source(volume: &Value, path: &str, found: &mut Vec<Cause>) {
-    let sources = volume.as_object().into_iter().flatten();
-    for (at, (name, _)) in sources.filter(|(key, _)| *key != "name").enumerate() {
-        if at > 0 {
-            found.push(forbidden(
-                format!("{path}.{name}"),
-                "may not specify more than 1 volume type",
-            ));
-        }
+    let said = SOURCES.iter().filter(|name| volume.get(**name).is_some());
+    for name in said.skip(1) {
+        found.push(forbidden(format!("{path}.{name}"), "may not specify more than 1 volume type"));
     }
     for (name, field) in NEEDED {
         let Some(source) = volume.get(name) else { continue };

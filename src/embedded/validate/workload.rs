@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::{
     cause::{
-        Cause, forbidden, invalid, invalid_text, is_absent, list, not_negative, not_supported,
-        number, required, text,
+        Cause, forbidden, in_capitals, invalid, invalid_shown, invalid_text, is_absent, list,
+        not_negative, not_supported, number, required, text, unknown_shown,
     },
     names, pod, selector, storage,
 };
 
+const STRATEGY: [&str; 2] = ["type", "rollingUpdate"];
 const MISMATCH: &str = "`selector` does not match template `labels`";
 
 pub(super) fn deployment(object: &Value, found: &mut Vec<Cause>) {
@@ -74,7 +75,10 @@ pub(super) fn stateful_set(object: &Value, found: &mut Vec<Cause>) {
             let rolling = strategy.get("rollingUpdate").unwrap_or(&Value::Null);
             not_negative(rolling, &format!("{path}.rollingUpdate"), &["partition"], found);
         }
-        _ => found.push(invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")),
+        _ => {
+            let message = "must be 'RollingUpdate' or 'OnDelete'";
+            found.push(invalid_shown(path, &in_capitals(strategy, &STRATEGY), message));
+        }
     }
     for (index, claim) in list(spec, "volumeClaimTemplates").iter().enumerate() {
         storage::claim_spec(claim, &format!("spec.volumeClaimTemplates[{index}].spec"), found);
@@ -111,7 +115,9 @@ pub(super) fn daemon_set(object: &Value, found: &mut Vec<Cause>) {
     let labels = spec.pointer("/template/metadata/labels").unwrap_or(&Value::Null);
     let selector = spec.get("selector").unwrap_or(&Value::Null);
     // Without a selector nothing is selected, so nothing matches.
-    if is_absent(spec, "selector") || !selector::matches(selector, labels) {
+    if selector::is_valid(selector)
+        && (is_absent(spec, "selector") || !selector::matches(selector, labels))
+    {
         found.push(invalid("spec.template.metadata.labels", labels, MISMATCH));
     }
     if !is_absent(spec, "selector") && selector::is_empty(selector) {
@@ -127,9 +133,9 @@ pub(super) fn daemon_set(object: &Value, found: &mut Vec<Cause>) {
             let rolling = strategy.get("rollingUpdate").unwrap_or(&Value::Null);
             rolling_nodes(rolling, "spec.updateStrategy.rollingUpdate", found);
         }
-        _ => found.push(not_supported(
+        _ => found.push(unknown_shown(
             "spec.updateStrategy",
-            strategy,
+            &in_capitals(strategy, &STRATEGY),
             &["RollingUpdate", "OnDelete"],
         )),
     }
@@ -172,10 +178,15 @@ fn selected_template(spec: &Value, kind: &str, keeper: &str, found: &mut Vec<Cau
         }
     }
     let labels = spec.pointer("/template/metadata/labels").unwrap_or(&Value::Null);
-    if is_absent(spec, "selector") || !selector::matches(selector, labels) {
-        found.push(invalid("spec.template.metadata.labels", labels, MISMATCH));
+    if selector::is_valid(selector) {
+        if is_absent(spec, "selector") || !selector::matches(selector, labels) {
+            found.push(invalid("spec.template.metadata.labels", labels, MISMATCH));
+        }
+        pod::template(spec, "template", "spec.template", found);
+    } else {
+        let message = if kind == "statefulset" { "" } else { "invalid label selector" };
+        found.push(invalid_shown("spec.selector", &selector::printed(selector), message));
     }
-    pod::template(spec, "template", "spec.template", found);
     always_restarts(spec, keeper, found);
 }
 
@@ -214,7 +225,11 @@ fn strategy(spec: &Value, found: &mut Vec<Cause>) {
             }
             at_most_all(rolling, path, "maxUnavailable", found);
         }
-        _ => found.push(not_supported("spec.strategy", strategy, &["Recreate", "RollingUpdate"])),
+        _ => found.push(unknown_shown(
+            "spec.strategy",
+            &in_capitals(strategy, &STRATEGY),
+            &["Recreate", "RollingUpdate"],
+        )),
     }
 }
 
