@@ -7,3 +7,5 @@
 mod defaults;
 mod table;
 mod validate;
+#[cfg(test)]
+mod recorded;
