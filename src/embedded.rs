@@ -18,6 +18,8 @@ mod status;
 mod store;
 mod table;
 mod validate;
+#[cfg(test)]
+mod recorded;
 
 pub use self::{
     controllers::{Pace, control},

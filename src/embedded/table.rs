@@ -80,7 +80,7 @@ pub(crate) fn row_conditions(gvk: &GroupVersionKind, object: &Value) -> Option<V
 }
 
 fn column(name: &str, kind: &str, wide: bool) -> Column {
-    let is_name = name == "Name" && !wide;
+    let is_name = name == "Name";
     Column {
         name: name.to_owned(),
         kind: kind.to_owned(),

@@ -21,6 +21,7 @@ mod command_line;
 mod deletion;
 mod deploy;
 mod drift;
+mod embedded_answers;
 mod examples;
 mod install;
 mod malformed;

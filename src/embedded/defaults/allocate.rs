@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::fields::{items, made, remove, set, text};
+use super::fields::{is_bare, items, made, remove, set, text};
 
 /// The first node port, and how many there are.
 const NODE_PORT_MIN: i64 = 30_000;
@@ -81,6 +81,11 @@ fn address(spec: &mut Value, taken: &Taken, seed: u64) -> Result<(), Refusal> {
         return Err(("spec.clusterIPs".to_owned(), json!([ip]), message));
     }
     set(spec, "clusterIPs", json!([ip]));
+    if ip == "None" && is_bare(spec, "selector") {
+        // Whoever writes its endpoints may have addresses of both families.
+        set(spec, "ipFamilies", json!(["IPv4", "IPv6"]));
+        set(spec, "ipFamilyPolicy", "RequireDualStack");
+    }
     let family = if ip.contains(':') { "IPv6" } else { "IPv4" };
     set(spec, "ipFamilies", json!([family]));
     set(spec, "ipFamilyPolicy", "SingleStack");
@@ -142,6 +147,13 @@ fn free_port(protocol: &str, taken: &BTreeSet<(String, i64)>, seed: u64) -> i64 
 /// On a change, what was given to the Service stays with it unless the change says otherwise.
 pub(super) fn keep(old: &Value, new: &mut Value) {
     let (Some(before), Some(spec)) = (old.get("spec"), made(new, "spec")) else { return };
+    // One of the two fields may be named alone; the other follows it.
+    if spec.get("clusterIP") != before.get("clusterIP")
+        && spec.get("clusterIPs") == before.get("clusterIPs")
+    {
+        remove(spec, "clusterIPs");
+        same_addresses(spec);
+    }
     let has_ip =
         |spec: &Value| matches!(text(spec, "type"), "ClusterIP" | "NodePort" | "LoadBalancer");
     if has_ip(before) && has_ip(spec) {
@@ -173,5 +185,19 @@ fn keep_ports(before: &Value, spec: &mut Value) {
         if let Some(number) = number.filter(|number| !said.contains(number)) {
             port["nodePort"] = number.clone();
         }
+    }
+}
+
+/// A Service that names its address once has it in the list too.
+pub(super) fn first_of_the_list(service: &mut Value) {
+    if let Some(spec) = made(service, "spec") {
+        same_addresses(spec);
+    }
+}
+
+fn same_addresses(spec: &mut Value) {
+    let ip = text(spec, "clusterIP").to_owned();
+    if !ip.is_empty() {
+        set(spec, "clusterIPs", json!([ip]));
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    container,
+    allocate, container,
     fields::{items, made, remove, set, text},
     update,
 };
@@ -136,19 +136,20 @@ pub(crate) fn prepare(gvk: &GroupVersionKind, object: &mut Value, now: Timestamp
         }
     }
     match (gvk.group.as_str(), gvk.kind.as_str()) {
-        ("", "Pod") => pod_status(object),
+        ("", "Pod") => pod_status(object, now),
         ("", "Namespace") => namespace(object),
         ("", "PersistentVolume") => {
             let now = Value::from(update::seconds(now));
             object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
         }
+        ("", "Service") => allocate::first_of_the_list(object),
         ("apps", "DaemonSet") => update::template_generation(object, 1),
         ("batch", "Job") => job(object),
         _ => {}
     }
 }
 
-fn pod_status(object: &mut Value) {
+fn pod_status(object: &mut Value, now: Timestamp) {
     let quality = object.get("spec").map_or("BestEffort", container::quality);
     let mut status = json!({"phase": "Pending", "qosClass": quality});
     let gated = object.pointer("/spec/schedulingGates").and_then(Value::as_array);
@@ -156,7 +157,7 @@ fn pod_status(object: &mut Value) {
         status["conditions"] = json!([{
             "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
             "message": "Scheduling is blocked due to non-empty scheduling gates",
-            "lastProbeTime": null, "lastTransitionTime": null,
+            "lastProbeTime": null, "lastTransitionTime": update::seconds(now),
         }]);
     }
     object["status"] = status;
@@ -177,6 +178,9 @@ fn job(object: &mut Value) {
     if object.pointer("/spec/manualSelector") == Some(&Value::Bool(true)) {
         return;
     }
+    // Labels that were taken from the template stay those of the template.
+    let shared = object.pointer("/metadata/labels").is_some()
+        && object.pointer("/metadata/labels") == object.pointer("/spec/template/metadata/labels");
     let (name, uid) = (meta::name(object).to_owned(), meta::uid(object).to_owned());
     let Some(spec) = made(object, "spec") else { return };
     if let Some(labels) = made(spec, "template")
@@ -195,5 +199,8 @@ fn job(object: &mut Value) {
     if let Some(labels) = made(spec, "selector").and_then(|selector| made(selector, "matchLabels"))
     {
         set(labels, "batch.kubernetes.io/controller-uid", uid);
+    }
+    if shared {
+        object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
     }
 }

@@ -96,6 +96,7 @@ const EMPTY: &[&str] = &[
     "serviceAccount",
     "serviceAccountName",
     "sessionAffinity",
+    "storageClassName",
     "subPath",
     "subPathExpr",
     "subdomain",
@@ -109,7 +110,7 @@ const EMPTY: &[&str] = &[
     "workingDir",
 ];
 
-/// Lists that are written even when they are empty.
+/// Lists that are written even when they are empty: as `null`.
 const KEPT_LISTS: &[&str] = &[
     "addresses",
     "admissionReviewVersions",
@@ -188,6 +189,9 @@ fn fields(place: &Place<'_>, object: &mut Value) {
             }
             _ => {}
         }
+        if value.as_array().is_some_and(Vec::is_empty) && place.keeps_list(key) {
+            *value = Value::Null;
+        }
         !place.is_silent(key, value)
     });
 }
@@ -231,7 +235,7 @@ impl Place<'_> {
                 number.as_i64() == Some(0) && ZERO.contains(&key) && !self.is_pointer(key)
             }
             Value::String(text) => text.is_empty() && EMPTY.contains(&key) && !self.is_pointer(key),
-            Value::Array(list) => list.is_empty() && !self.keeps_list(key),
+            Value::Array(list) => list.is_empty(),
             _ => false,
         }
     }
@@ -279,6 +283,7 @@ impl Place<'_> {
             "path" => !matches!(self.parent, "httpGet" | "cephfs") && self.list != "paths",
             "action" => self.kind != "Event",
             "claimName" => true,
+            "storageClassName" => self.kind != "PersistentVolume",
             "hostname" | "nodeName" => matches!(self.list, "endpoints" | "addresses"),
             "message" | "reason" => self.list == "conditions" && self.kind == "PodDisruptionBudget",
             "effect" => self.list == "taints",

@@ -65,7 +65,7 @@ pub(super) const PRIORITY_CLASS: Kind = Kind {
         ("Value", "integer", false),
         ("Global-Default", "boolean", false),
         ("Age", "string", false),
-        ("PreemptionPolicy", "string", true),
+        ("PreemptionPolicy", "string", false),
     ],
     row: |object, now| {
         vec![
