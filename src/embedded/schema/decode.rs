@@ -135,11 +135,16 @@ fn inlined(holder: &str, field: &str) -> Option<&'static str> {
         ("Volume", "name") => None,
         ("Volume", _) => Some("VolumeSource"),
         ("Probe", "exec" | "httpGet" | "tcpSocket" | "grpc") => Some("ProbeHandler"),
-        ("ConfigMapKeySelector" | "SecretKeySelector", "name")
-        | ("ConfigMapEnvSource" | "SecretEnvSource", "name")
-        | ("ConfigMapVolumeSource" | "ConfigMapProjection" | "SecretProjection", "name") => {
-            Some("LocalObjectReference")
-        }
+        (
+            "ConfigMapKeySelector"
+            | "SecretKeySelector"
+            | "ConfigMapEnvSource"
+            | "SecretEnvSource"
+            | "ConfigMapVolumeSource"
+            | "ConfigMapProjection"
+            | "SecretProjection",
+            "name",
+        ) => Some("LocalObjectReference"),
         _ => None,
     }
 }
@@ -147,15 +152,15 @@ fn inlined(holder: &str, field: &str) -> Option<&'static str> {
 fn wrong_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Option<String> {
     let kind = kind_of(value);
     match (scalar, value) {
-        (Scalar::String, Value::String(_)) | (Scalar::Boolean, Value::Bool(_)) => None,
         (Scalar::Bytes, Value::String(text)) => wrong_base64(text),
-        (Scalar::Number, Value::Number(_)) => None,
+        (Scalar::String | Scalar::IntOrString, Value::String(_))
+        | (Scalar::Boolean, Value::Bool(_))
+        | (Scalar::Number, Value::Number(_)) => None,
         (Scalar::Int32 | Scalar::Int64, Value::Number(number)) => {
             let wanted = go_scalar(scalar);
             let is_too_large = !fits(scalar, number);
             is_too_large.then(|| place.mismatch(&format!("number {number}"), wanted))
         }
-        (Scalar::IntOrString, Value::String(_)) => None,
         (Scalar::IntOrString, Value::Number(number)) => {
             let is_too_large = !fits(Scalar::Int32, number);
             is_too_large.then(|| place.mismatch(&format!("number {number}"), "int32"))

@@ -19,27 +19,21 @@ pub(super) fn check(demands: &Raw, number: &Number, path: &str, found: &mut Vec<
     }
     let value = Value::Number(number.clone());
     let mut rule = |text: String| found.push(invalid(path, &value, &text));
-    if let Some(factor) = &demands.multiple_of {
-        if !is_multiple(number, factor) {
-            rule(format!("should be a multiple of {}", go_number(&in_type_of(number, factor))));
-        }
+    if let Some(factor) = demands.multiple_of.as_ref().filter(|of| !is_multiple(number, of)) {
+        rule(format!("should be a multiple of {}", go_number(&in_type_of(number, factor))));
     }
     if let Some(max) = &demands.maximum.as_ref().map(|max| in_type_of(number, max)) {
-        let (over, words) = match demands.exclusive_maximum {
-            true => (at_least(number, max), "less than"),
-            false => (at_least(number, max) && !equal(number, max), "less than or equal to"),
-        };
-        if over {
-            rule(format!("should be {words} {}", go_number(max)));
+        let is_equal = equal(number, max);
+        if at_least(number, max) && (demands.exclusive_maximum || !is_equal) {
+            let words = if demands.exclusive_maximum { "" } else { " or equal to" };
+            rule(format!("should be less than{words} {}", go_number(max)));
         }
     }
     if let Some(min) = &demands.minimum.as_ref().map(|min| in_type_of(number, min)) {
-        let (under, words) = match demands.exclusive_minimum {
-            true => (at_least(min, number), "greater than"),
-            false => (at_least(min, number) && !equal(min, number), "greater than or equal to"),
-        };
-        if under {
-            rule(format!("should be {words} {}", go_number(min)));
+        let is_equal = equal(number, min);
+        if at_least(min, number) && (demands.exclusive_minimum || !is_equal) {
+            let words = if demands.exclusive_minimum { "" } else { " or equal to" };
+            rule(format!("should be greater than{words} {}", go_number(min)));
         }
     }
 }
