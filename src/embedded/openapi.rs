@@ -93,13 +93,11 @@ pub(crate) fn document(group: &str, version: &str, served: &[Served<'_>]) -> Str
     }
     let mut paths = serde_json::Map::new();
     for one in served {
-        match one.custom.and_then(Schema::published) {
-            Some(published) => custom::add(&mut types, one, published),
-            None => {
-                let list = GroupVersionKind { kind: one.list_kind.to_owned(), ..one.gvk.clone() };
-                types.add_kind(one.gvk);
-                types.add_kind(&list);
-            }
+        if let Some(published) = one.custom.and_then(Schema::published) {
+            custom::add(&mut types, one, published);
+        } else {
+            types.add_kind(one.gvk);
+            types.add_kind(&GroupVersionKind { kind: one.list_kind.to_owned(), ..one.gvk.clone() });
         }
         for gvk in one.subresources.iter().filter_map(|sub| sub.gvk.as_ref()) {
             types.add_kind(gvk);
