@@ -90,9 +90,8 @@ pub(crate) fn apply(
         return Err(Refusal::BadRequest("metadata.managedFields must be nil".to_owned()));
     }
     let mut managers = match live {
-        Some(live) => entries::decode(live).map_err(|why| {
-            Refusal::Untyped(format!("failed to decode managed fields: {why}"))
-        })?,
+        Some(live) => entries::decode(live)
+            .map_err(|why| Refusal::Untyped(format!("failed to decode managed fields: {why}")))?,
         None => Managers::default(),
     };
     if let Some(live) = live
@@ -146,7 +145,11 @@ impl Apply<'_> {
         let Some(allowed) = allowed else { return Err(Refusal::Conflicts(conflicts)) };
         let left: Vec<_> =
             conflicts.into_iter().filter(|conflict| !allowed.has(&conflict.steps)).collect();
-        if left.is_empty() { self.run(managers.clone(), true) } else { Err(Refusal::Conflicts(left)) }
+        if left.is_empty() {
+            self.run(managers.clone(), true)
+        } else {
+            Err(Refusal::Conflicts(left))
+        }
     }
 
     fn run(&self, managers: Managers, force: bool) -> Result<(Value, Managers), Refusal> {
@@ -237,9 +240,9 @@ fn strip(managers: &mut Managers, id: &Id) {
 pub(crate) fn keep_times(old: &Value, new: &mut Value) {
     let (Ok(before), Ok(after)) = (entries::decode(old), entries::decode(new)) else { return };
     let times = after.iter().all(|(id, entry)| {
-        before.get(id).is_some_and(|known| {
-            known.fields == entry.fields && known.version == entry.version
-        })
+        before
+            .get(id)
+            .is_some_and(|known| known.fields == entry.fields && known.version == entry.version)
     });
     if before.len() != after.len() || !times || before.is_empty() {
         return;

@@ -25,11 +25,7 @@ type Fault = (String, String);
 /// # Errors
 ///
 /// All faults in one text, as the server words them.
-pub(super) fn check(
-    node: Node<'_>,
-    object: &Value,
-    duplicates: Duplicates,
-) -> Result<(), String> {
+pub(super) fn check(node: Node<'_>, object: &Value, duplicates: Duplicates) -> Result<(), String> {
     let mut faults = Vec::new();
     Walk { duplicates, faults: &mut faults }.value(node, object, "");
     let said = |(path, message): &Fault| {
@@ -49,11 +45,8 @@ pub(super) fn check(
 pub(super) fn untyped_patch(applied: &Value, faults: &str) -> String {
     let text = |key: &str| applied.get(key).and_then(Value::as_str).unwrap_or_default();
     let api_version = text("apiVersion");
-    let api_version = if api_version.contains('/') {
-        api_version.to_owned()
-    } else {
-        format!("/{api_version}")
-    };
+    let api_version =
+        if api_version.contains('/') { api_version.to_owned() } else { format!("/{api_version}") };
     format!(
         "failed to create typed patch object ({}/{}; {api_version}, Kind={}): {faults}",
         meta::namespace(applied),
@@ -92,7 +85,10 @@ impl Walk<'_> {
                 format!("expected numeric (int or float), got {}", go_type(value))
             }
             Scalar::String | Scalar::Bytes if !value.is_string() => {
-                format!("expected string, got &value.valueUnstructured{{Value:{}}}", go_syntax(value))
+                format!(
+                    "expected string, got &value.valueUnstructured{{Value:{}}}",
+                    go_syntax(value)
+                )
             }
             Scalar::Boolean if !value.is_boolean() => {
                 format!("expected boolean, got &{{{}}}", go_value(value))

@@ -130,7 +130,9 @@ pub(super) fn of_request(old: Option<&Value>, new: &Value, subresource: bool) ->
     if subresource {
         return of_old();
     }
-    if written(new).is_some_and(|list| matches!(list.as_slice(), [] | [Value::Object(_)] if all_empty(list))) {
+    if written(new)
+        .is_some_and(|list| matches!(list.as_slice(), [] | [Value::Object(_)] if all_empty(list)))
+    {
         return Managers::default();
     }
     decode(new).ok().filter(|managers| !managers.is_empty()).unwrap_or_else(of_old)

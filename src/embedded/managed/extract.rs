@@ -26,7 +26,8 @@ fn below(node: Node<'_>, value: &Value) -> FieldSet {
             for (name, value) in value.as_object().into_iter().flatten() {
                 let Some(field) = node.field(name) else { continue };
                 let mut child = below(field, value);
-                let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
+                let empty =
+                    value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
                 if empty || !is_named(node, name) {
                     child.set_member(true);
                 }
@@ -48,7 +49,8 @@ fn list(node: Node<'_>, value: &Value, set: &mut FieldSet) {
         .collect();
     let mut seen = BTreeSet::new();
     // Of items that can't be told apart, only that they are there is known.
-    let twins: BTreeSet<_> = keyed.iter().map(|(key, _)| key).filter(|key| !seen.insert(*key)).collect();
+    let twins: BTreeSet<_> =
+        keyed.iter().map(|(key, _)| key).filter(|key| !seen.insert(*key)).collect();
     for (key, item) in &keyed {
         let mut child = if twins.contains(key) { FieldSet::default() } else { below(items, item) };
         child.set_member(true);

@@ -32,7 +32,12 @@ pub(super) fn owned(node: Node<'_>, live: &Value, api_version: &str) -> Option<F
     check(node, &applied, Duplicates::Refused).ok()?;
     let differs = compare(node, &applied, live);
     let fields = extract::fields(node, &applied);
-    Some(fields.difference(&differs.modified).difference(&differs.added).difference(&differs.removed))
+    Some(
+        fields
+            .difference(&differs.modified)
+            .difference(&differs.added)
+            .difference(&differs.removed),
+    )
 }
 
 /// Sets the annotation, where there is one, to what was applied: for those who go back to
@@ -50,10 +55,8 @@ pub(super) fn renew(object: &mut Value, applied: &Value) {
     let text = go_json(&applied) + "\n";
     let Some(annotations) = meta::map_mut(object, "annotations") else { return };
     annotations.insert(ANNOTATION.to_owned(), Value::from(text));
-    let bytes: usize = annotations
-        .iter()
-        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
-        .sum();
+    let bytes: usize =
+        annotations.iter().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
     if bytes > ANNOTATIONS_BYTES_MAX {
         annotations.remove(ANNOTATION);
     }

@@ -16,9 +16,8 @@ pub(super) fn merge(
     let facet = facet(node, applied.or(live)?);
     match facet {
         Facet::Map => {
-            let empty = |value: Option<&Value>| {
-                value.and_then(Value::as_object).is_none_or(Map::is_empty)
-            };
+            let empty =
+                |value: Option<&Value>| value.and_then(Value::as_object).is_none_or(Map::is_empty);
             if empty(live) && empty(applied) {
                 return applied.or(live).cloned();
             }

@@ -13,12 +13,7 @@ use crate::{
 };
 
 /// `merged` without what its applier owned (`last`), applies no more, and nobody else owns.
-pub(super) fn prune(
-    node: Node<'_>,
-    merged: Value,
-    managers: &Managers,
-    last: &FieldSet,
-) -> Value {
+pub(super) fn prune(node: Node<'_>, merged: Value, managers: &Managers, last: &FieldSet) -> Value {
     if last.is_empty() {
         return merged;
     }
@@ -29,9 +24,8 @@ pub(super) fn prune(
     // All that was applied goes, with what lies in it ...
     let pruned = left(&without(node, merged.clone(), &last));
     // ... what somebody owns comes back, the new configuration included ...
-    let owned = managers
-        .values()
-        .fold(FieldSet::default(), |owned, entry| owned.union(&entry.fields));
+    let owned =
+        managers.values().fold(FieldSet::default(), |owned, entry| owned.union(&entry.fields));
     let kept = pruned.union(&with_named(node, &owned));
     let pruned = left(&without(node, merged.clone(), &all.difference(&kept)));
     // ... and so does what went only because of where it lies.
@@ -120,10 +114,8 @@ fn reconciled_set(node: Node<'_>, set: &FieldSet) -> Option<FieldSet> {
             None => node.items(),
         };
         let Some(child) = child.filter(|_| !below.is_leaf()) else { continue };
-        let atomic = matches!(
-            child.shape(),
-            Shape::AtomicStruct | Shape::AtomicMap | Shape::AtomicList
-        );
+        let atomic =
+            matches!(child.shape(), Shape::AtomicStruct | Shape::AtomicMap | Shape::AtomicList);
         let now = if atomic { Some(FieldSet::root()) } else { reconciled_set(child, below) };
         if let Some(now) = now {
             changed.get_or_insert_with(|| set.clone()).replace(key, now);

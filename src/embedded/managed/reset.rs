@@ -35,11 +35,7 @@ const WITH_STATUS: [(&str, &[&str]); 9] = [
 ///
 /// `custom` is `None` for a built-in kind, else whether the custom resource has a status
 /// subresource.
-pub(crate) fn fields(
-    gvk: &GroupVersionKind,
-    subresource: &str,
-    custom: Option<bool>,
-) -> FieldSet {
+pub(crate) fn fields(gvk: &GroupVersionKind, subresource: &str, custom: Option<bool>) -> FieldSet {
     let fields = match (custom, subresource) {
         (Some(_), "status") => json!({"f:metadata": {}, "f:spec": {}}),
         (Some(true), "") => json!({"f:status": {}}),

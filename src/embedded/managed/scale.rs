@@ -43,7 +43,8 @@ pub(crate) fn record(path: &FieldPath, old: &Value, new: &mut Value, writer: &Wr
         }
     }
     for id in scale {
-        let owned = Owned { fields: replicas.clone(), version: writer.api_version.into(), time: None };
+        let owned =
+            Owned { fields: replicas.clone(), version: writer.api_version.into(), time: None };
         managers.insert(id, owned);
     }
     entries::encode(new, &managers);

@@ -147,11 +147,10 @@ impl Operation<'_> {
         get(parent, &key).map_err(failed)?;
         let value = remove(parent, &key).map_err(failed)?;
         let failed = "move operation failed to decode path: operation missing path field";
-        self.put("move", failed, document, value)
-            .map_err(|(path, why)| match path {
-                Some(path) => format!("error in move for path: '{path}': {why}"),
-                None => why,
-            })
+        self.put("move", failed, document, value).map_err(|(path, why)| match path {
+            Some(path) => format!("error in move for path: '{path}': {why}"),
+            None => why,
+        })
     }
 
     fn copy(&self, document: &mut Value) -> Result<(), String> {
@@ -245,9 +244,8 @@ fn add(parent: &mut Value, key: &str, value: Value) -> Result<(), String> {
         Value::Object(map) => drop(map.insert(key.to_owned(), value)),
         Value::Array(items) if key == "-" => items.push(value),
         Value::Array(items) => {
-            let number = go_number(key).map_err(|why| {
-                format!("value was not a proper array index: '{key}': {why}")
-            })?;
+            let number = go_number(key)
+                .map_err(|why| format!("value was not a proper array index: '{key}': {why}"))?;
             let place = place(number, items.len() + 1)?;
             items.insert(place, value);
         }

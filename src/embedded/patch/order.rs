@@ -18,7 +18,8 @@ pub(super) fn set_orders(
     original: &mut Fields,
     patch: &mut Fields,
 ) -> Result<(), PatchError> {
-    let directives: Vec<_> = patch.keys().filter(|key| key.starts_with(SET_ORDER)).cloned().collect();
+    let directives: Vec<_> =
+        patch.keys().filter(|key| key.starts_with(SET_ORDER)).cloned().collect();
     for key in directives {
         let order = match patch.remove(&key) {
             Some(Value::Array(order)) => order,
@@ -35,10 +36,8 @@ pub(super) fn set_orders(
         let field = lookup_list(node, &name)?;
         check_order(patched.as_deref().unwrap_or_default(), &order, &field)?;
         let Some(merged) = merged(&field, live.as_deref(), patched.clone())? else { continue };
-        let maps = are_maps(
-            live.as_deref().unwrap_or_default(),
-            patched.as_deref().unwrap_or_default(),
-        )?;
+        let maps =
+            are_maps(live.as_deref().unwrap_or_default(), patched.as_deref().unwrap_or_default())?;
         let live = live.unwrap_or_default();
         let list = arranged(merged, &order, &live, field.key, maps)?;
         original.insert(name.clone(), Value::Array(list));

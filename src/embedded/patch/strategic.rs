@@ -8,7 +8,10 @@ use super::{
     directive::{self, DELETE_FROM_LIST, PATCH, SET_ORDER},
     order,
 };
-use crate::embedded::{managed::go_value, schema::{Node, Shape}};
+use crate::embedded::{
+    managed::go_value,
+    schema::{Node, Shape},
+};
 
 type Fields = Map<String, Value>;
 
@@ -82,10 +85,8 @@ fn merge_field(
         }
         // What isn't there, or is something else, is taken as it comes.
         (original, _) if deletion => original,
-        (original, mut value) => {
-            if original.is_none() || !original.is_some_and(|known| same_type(&known, &value)) {
-                directive::discard_nulls(&mut value);
-            }
+        (_, mut value) => {
+            directive::discard_nulls(&mut value);
             directive::removed(value)
         }
     };
@@ -106,7 +107,8 @@ pub(super) fn same_type(one: &Value, other: &Value) -> bool {
 /// What the schema says of a field. Where it says nothing the real server gives up.
 pub(super) fn lookup<'s>(node: Option<Node<'s>>, name: &str) -> Result<Field<'s>, PatchError> {
     let not_struct = |what: &str| {
-        let why = format!("merging an object in json but data type is not struct, instead is: {what}");
+        let why =
+            format!("merging an object in json but data type is not struct, instead is: {what}");
         Failed(why)
     };
     let Some(node) = node else { return Err(not_struct("interface")) };
@@ -128,10 +130,7 @@ pub(super) fn lookup<'s>(node: Option<Node<'s>>, name: &str) -> Result<Field<'s>
     Ok(Field { below: Some(below), key, strategy })
 }
 
-pub(super) fn lookup_list<'s>(
-    node: Option<Node<'s>>,
-    name: &str,
-) -> Result<Field<'s>, PatchError> {
+pub(super) fn lookup_list<'s>(node: Option<Node<'s>>, name: &str) -> Result<Field<'s>, PatchError> {
     let mut field = lookup(node, name)?;
     field.below = field.below.and_then(Node::items);
     Ok(field)

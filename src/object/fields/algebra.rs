@@ -151,10 +151,7 @@ mod tests {
         let part = set(&json!({"f:a": {".": {}, "f:b": {}}, "f:e": {}}));
         assert_eq!(whole.difference(&part).to_json(), json!({"f:a": {"f:c": {}}, "f:d": {}}));
         assert_eq!(whole.without(&part).to_json(), json!({"f:d": {}}));
-        assert_eq!(
-            whole.intersection(&part).to_json(),
-            json!({"f:a": {".": {}, "f:b": {}}})
-        );
+        assert_eq!(whole.intersection(&part).to_json(), json!({"f:a": {".": {}, "f:b": {}}}));
         assert_eq!(
             whole.clone().union(&part).to_json(),
             json!({"f:a": {".": {}, "f:b": {}, "f:c": {}}, "f:d": {}, "f:e": {}})
