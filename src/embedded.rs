@@ -10,6 +10,8 @@ mod http;
 mod managed;
 mod openapi;
 mod patch;
+#[cfg(test)]
+mod recorded;
 mod registry;
 mod request;
 mod schema;
@@ -18,8 +20,6 @@ mod status;
 mod store;
 mod table;
 mod validate;
-#[cfg(test)]
-mod recorded;
 
 pub use self::{
     controllers::{Pace, control},

@@ -1,6 +1,6 @@
 //! HTTP: who asks, what for, and how the answer looks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{Request, Response, header};
@@ -43,15 +43,20 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Paths that are answered without a token.
 const OPEN_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 
+/// The media type of a server-side apply.
+const APPLY_TYPE: &str = "application/apply-patch+yaml";
+
 /// Answers one request.
 pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let route = Route::find(&server.core().registry.table(), &parts.method, &path);
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let user = caller(&server, &parts.headers);
+    let user = caller(&server, &parts.headers).map(|user| act_as(&server, user, &parts.headers));
     let mut seen = route.seen(&query, &path, parts.uri.query().unwrap_or_default());
     seen.user_agent = text(&parts.headers, header::USER_AGENT.as_str()).to_owned();
+    seen.applies = seen.verb == "patch"
+        && text(&parts.headers, header::CONTENT_TYPE.as_str()).starts_with(APPLY_TYPE);
     if let Some(user) = &user {
         seen.user.clone_from(&user.name);
     }
@@ -86,9 +91,28 @@ async fn respond(asked: &Asked<'_>, route: &Route, path: &str) -> Reply {
 }
 
 /// The user behind the token of a request.
-fn caller(server: &Server, headers: &http::HeaderMap) -> Option<std::sync::Arc<User>> {
+fn caller(server: &Server, headers: &http::HeaderMap) -> Option<Arc<User>> {
     let token = text(headers, header::AUTHORIZATION.as_str()).strip_prefix("Bearer ")?;
     server.core().user(token.trim())
+}
+
+/// Who the caller wants to be taken for. Only who may do everything may ask for that; of others
+/// the wish leaves nobody, who may do nothing.
+fn act_as(server: &Server, user: Arc<User>, headers: &http::HeaderMap) -> Arc<User> {
+    let name = text(headers, "impersonate-user");
+    if name.is_empty() {
+        return user;
+    }
+    let groups = headers.get_all("impersonate-group").iter();
+    let groups: Vec<String> =
+        groups.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
+    match user.rights {
+        Rights::All => Arc::new(server.core().known_user(name, groups)),
+        _ => {
+            let name = format!("{} as {name}", user.name);
+            Arc::new(User { name, groups: Vec::new(), rights: Rights::Granted })
+        }
+    }
 }
 
 fn text<'a>(headers: &'a http::HeaderMap, name: &str) -> &'a str {

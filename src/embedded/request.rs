@@ -104,10 +104,12 @@ impl Core {
 }
 
 impl Core {
-    /// What the known user of this name may do without any role.
-    fn known_rights(&self, name: &str) -> Option<Rights> {
+    /// A user by name, with the rights of the known one of that name, and these groups.
+    pub(crate) fn known_user(&self, name: &str, groups: Vec<String>) -> User {
         let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
-        users.values().find(|user| user.name == name).map(|user| user.rights)
+        let known = users.values().find(|user| user.name == name);
+        let rights = known.map_or(Rights::Granted, |user| user.rights);
+        User { name: name.to_owned(), groups, rights }
     }
 
     /// Makes a token for a service account.

@@ -85,10 +85,8 @@ fn merge_field(
         }
         // What isn't there, or is something else, is taken as it comes.
         (original, _) if deletion => original,
-        (original, mut value) => {
-            if original.is_none() || !original.is_some_and(|known| same_type(&known, &value)) {
-                directive::discard_nulls(&mut value);
-            }
+        (_, mut value) => {
+            directive::discard_nulls(&mut value);
             directive::removed(value)
         }
     };

@@ -201,12 +201,8 @@ impl Core {
             registry::prepare(&mut next);
         }
         decode::normalize(kind, &mut next);
-        let mut causes = metadata::causes(live, &next);
-        if part != Part::Status {
-            causes.extend(check(kind, &next));
-        }
-        causes.extend(validate::check_change(&kind.gvk, live, &next));
-        dedup(&mut causes);
+        let mut causes = validate::check_change(&kind.gvk, live, &next);
+        causes.extend(violations(kind, &next));
         match causes.as_slice() {
             [] => Ok(next),
             causes => Err(Status::invalid(&kind.group_kind(), &target.name, causes)),
@@ -303,23 +299,18 @@ impl OwnWriter {
     }
 }
 
-/// What is wrong with the whole of an object.
+/// What is wrong with a new object.
 pub(super) fn check(kind: &Kind, object: &Value) -> Vec<Cause> {
     let mut causes = validate::check_new(&kind.gvk, object);
-    if let Some(custom) = &kind.custom {
-        let violations = custom.schema.violations(object).into_iter();
-        causes.extend(violations.map(|Violation { reason, field, message }| Cause {
-            reason,
-            field,
-            message,
-        }));
-    }
+    causes.extend(violations(kind, object));
     causes
 }
 
-fn dedup(causes: &mut Vec<Cause>) {
-    let mut seen = std::collections::HashSet::new();
-    causes.retain(|cause| seen.insert((cause.field.clone(), cause.message.clone())));
+/// What the schema of a custom kind forbids.
+fn violations(kind: &Kind, object: &Value) -> Vec<Cause> {
+    let violations = kind.custom.as_ref().map(|custom| custom.schema.violations(object));
+    let cause = |Violation { reason, field, message }| Cause { reason, field, message };
+    violations.into_iter().flatten().map(cause).collect()
 }
 
 fn expect_uid(target: &Target, live: &Value, next: &Value) -> Result<(), Status> {

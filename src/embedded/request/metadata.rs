@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{random, set_meta};
-use crate::{embedded::validate::Cause, object::meta};
-
-/// Fields of `metadata` that no write changes.
-const CARRIED: [&str; 5] =
-    ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"];
+use crate::object::meta;
 
 /// Gives a new object its uid and time, and takes from it what only the server may set.
 pub(super) fn begin(object: &mut Value, now: &str) {
@@ -20,38 +16,18 @@ pub(super) fn begin(object: &mut Value, now: &str) {
 
 /// Gives the next state of an object what stays as it is.
 pub(super) fn carry(live: &Value, next: &mut Value) {
-    for key in CARRIED {
-        set_meta(next, key, live["metadata"].get(key).cloned());
+    let before = |key: &str| live["metadata"].get(key).cloned();
+    for key in ["uid", "creationTimestamp", "generation"] {
+        set_meta(next, key, before(key));
+    }
+    if meta::is_terminating(live) {
+        set_meta(next, "deletionTimestamp", before("deletionTimestamp"));
+    }
+    if next["metadata"].get("deletionGracePeriodSeconds").is_none() {
+        set_meta(next, "deletionGracePeriodSeconds", before("deletionGracePeriodSeconds"));
     }
     set_meta(next, "selfLink", None);
     set_meta(next, "resourceVersion", live["metadata"].get("resourceVersion").cloned());
-}
-
-/// What is wrong with the change of `metadata`.
-pub(super) fn causes(live: &Value, next: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    if meta::name(live) != meta::name(next) {
-        causes.push(Cause {
-            reason: "FieldValueInvalid",
-            field: "metadata.name".to_owned(),
-            message: format!("Invalid value: {:?}: field is immutable", meta::name(next)),
-        });
-    }
-    let (before, after) = (finalizers(live), finalizers(next));
-    let added: Vec<&str> = after.into_iter().filter(|name| !before.contains(name)).collect();
-    if meta::is_terminating(live) && !added.is_empty() {
-        let quoted: Vec<String> = added.iter().map(|name| format!("{name:?}")).collect();
-        causes.push(Cause {
-            reason: "FieldValueForbidden",
-            field: "metadata.finalizers".to_owned(),
-            message: format!(
-                "Forbidden: no new finalizers can be added if the object is being deleted, found \
-                 new finalizers []string{{{}}}",
-                quoted.join(", ")
-            ),
-        });
-    }
-    causes
 }
 
 pub(super) fn finalizers(object: &Value) -> Vec<&str> {
@@ -125,14 +101,5 @@ mod tests {
         assert!(is_same(&object("1", "a"), &object("2", "a")));
         assert!(!is_same(&object("1", "a"), &object("1", "b")));
         assert!(!is_same(&json!({"a": 1}), &json!({"b": 1})));
-    }
-
-    #[test]
-    fn a_deletion_forbids_new_finalizers() {
-        let object = |finalizers: &[&str]| json!({"metadata": {"name": "a", "finalizers": finalizers, "deletionTimestamp": "t"}});
-        assert!(causes(&object(&["a/b", "c/d"]), &object(&["c/d"])).is_empty());
-        let causes = causes(&object(&["a/b"]), &object(&["a/b", "c/d"]));
-        assert_eq!(causes.len(), 1);
-        assert!(causes[0].message.ends_with("[]string{\"c/d\"}"), "{}", causes[0].message);
     }
 }

@@ -43,9 +43,7 @@ impl Core {
     fn subject(&self, spec: &Value) -> User {
         let name = spec["user"].as_str().unwrap_or_default();
         let groups = spec["groups"].as_array().into_iter().flatten();
-        let groups: Vec<String> = groups.filter_map(Value::as_str).map(str::to_owned).collect();
-        let rights = self.known_rights(name).unwrap_or(Rights::Granted);
-        User { name: name.to_owned(), groups, rights }
+        self.known_user(name, groups.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     fn access_status(&self, user: &User, spec: &Value, namespace: &str) -> Value {
