@@ -1,5 +1,7 @@
 //! Sets of fields, as `managedFields` records them (`FieldsV1` of structured-merge-diff).
 
+mod algebra;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value};
@@ -36,7 +38,7 @@ impl FieldSet {
             } else if let Some(below) = below.as_object() {
                 let mut child = Self::parse_node(below);
                 // `"f:image": {}` is the short form of a member without children.
-                child.member |= below.is_empty();
+                child.member |= child.children.is_empty();
                 set.children.push((key.as_str().into(), child));
             }
         }
