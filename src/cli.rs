@@ -11,6 +11,7 @@ mod app;
 mod completions;
 mod connection;
 mod controller;
+mod demo;
 mod diff;
 mod error;
 mod health;
@@ -30,7 +31,8 @@ use output::Ui;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; no differences; the application got there
-  1  no: there are differences, the sync failed, the time is over
+  1  no: there are differences, the sync failed, the time is over, another
+     operation runs
   2  wrong arguments, an unreadable input, a setting that can't work;
      of \"diff\" and \"app diff\" every failure
   3  the status API or the cluster can't be reached, or is in trouble
@@ -72,6 +74,7 @@ enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::DemoArgs),
     /// Run the controller: keep the cluster equal to Git
     Controller(ControllerArgs),
     /// Look at applications and act on them, by the status API
@@ -138,6 +141,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
     match verb {
+        Verb::Demo(args) => demo::run(&args, ui),
         Verb::Controller(args) => controller::run(args, ui),
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),

@@ -15,8 +15,10 @@ use std::{
 
 use tokio::sync::Semaphore;
 
+mod arrivals;
 mod backoff;
 mod call;
+mod contact;
 pub mod discovery;
 mod error;
 mod pace;
@@ -31,6 +33,7 @@ mod write;
 #[cfg(test)]
 pub(crate) mod fake;
 
+pub use arrivals::Waiting;
 pub(crate) use call::Call;
 pub use discovery::{Discovery, KindInfo, KindTable};
 pub use error::ClusterError;
@@ -145,6 +148,10 @@ impl Cluster {
 
     fn streams_lists(&self) -> bool {
         self.inner.streams_lists.load(Ordering::Relaxed)
+    }
+
+    fn contact(&self) -> &contact::Contact {
+        self.inner.teller.contact()
     }
 
     fn lists_do_not_stream(&self) {

@@ -173,12 +173,5 @@ fn built_in(object: &Value, children: &[&Child]) -> Option<Health> {
     Some(health)
 }
 
-/// True for an object that runs at a phase of a sync instead of being part of the result.
-fn is_hook(object: &Value) -> bool {
-    ["argocd.argoproj.io/hook", "helm.sh/hook"]
-        .iter()
-        .any(|key| meta::annotation(object, key).is_some_and(|value| !value.trim().is_empty()))
-}
-
 #[cfg(test)]
 mod tests;

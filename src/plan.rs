@@ -13,6 +13,7 @@ pub mod normalize;
 pub mod options;
 pub mod permit;
 pub mod prune;
+pub mod restrict;
 pub mod step;
 pub mod yields;
 

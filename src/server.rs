@@ -6,6 +6,7 @@
 //! Nothing here reads a repository or touches a managed object, and nothing is answered that the
 //! table in `endpoints` does not name: it decides who may, and the OpenAPI document is made from it.
 
+mod about;
 mod access;
 mod applications;
 mod body;

@@ -6,6 +6,7 @@
 mod act;
 mod claims;
 mod clock;
+mod consent;
 mod context;
 mod count;
 mod delete;
@@ -14,6 +15,7 @@ mod fleet;
 pub mod handle;
 mod heal;
 mod memory;
+mod notes;
 mod observe;
 mod operation;
 mod pass;

@@ -241,13 +241,14 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The wait before retry number `attempt`, where the first retry is 0.
+    /// The wait before retry number `attempt`, where the first retry is 0; at least a second, so
+    /// that no policy is a storm of writes.
     pub fn delay(&self, attempt: u32) -> Duration {
         let first = duration::parse(&self.duration).unwrap_or(Duration::from_secs(5));
         let longest = duration::parse(&self.max_duration).unwrap_or(Duration::from_mins(3));
         let factor = self.factor.and_then(|factor| u32::try_from(factor).ok()).unwrap_or(2).max(1);
         let delay = factor.checked_pow(attempt).and_then(|times| first.checked_mul(times));
-        delay.map_or(longest, |delay| delay.min(longest))
+        delay.map_or(longest, |delay| delay.min(longest)).max(Duration::from_secs(1))
     }
 }
 

@@ -24,13 +24,7 @@ pub fn crds() -> Vec<Value> {
 }
 
 fn application() -> Value {
-    let names = json!({
-        "kind": "Application",
-        "listKind": "ApplicationList",
-        "plural": "applications",
-        "shortNames": ["app", "apps"],
-        "singular": "application",
-    });
+    let names = names("Application", ["app", "apps"]);
     let schema = root(
         "An application: a set of objects that a repository describes and a cluster holds.",
         json!({
@@ -52,13 +46,7 @@ fn application() -> Value {
 }
 
 fn app_project() -> Value {
-    let names = json!({
-        "kind": "AppProject",
-        "listKind": "AppProjectList",
-        "plural": "appprojects",
-        "shortNames": ["appproj", "appprojs"],
-        "singular": "appproject",
-    });
+    let names = names("AppProject", ["appproj", "appprojs"]);
     let schema = root(
         "A project: the repositories, clusters, namespaces and kinds that its applications may use.",
         json!({
@@ -67,6 +55,17 @@ fn app_project() -> Value {
         }),
     );
     crd(&names, &schema, None)
+}
+
+fn names(kind: &str, short: [&str; 2]) -> Value {
+    let singular = kind.to_lowercase();
+    json!({
+        "kind": kind,
+        "listKind": format!("{kind}List"),
+        "plural": format!("{singular}s"),
+        "shortNames": short,
+        "singular": singular,
+    })
 }
 
 fn crd(names: &Value, schema: &Value, columns: Option<Value>) -> Value {

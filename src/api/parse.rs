@@ -2,9 +2,13 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
 use super::{AppProject, Application};
 use crate::object::{Turn, meta};
+
+/// Fields that are left out of one resource at most before none of it is believed.
+const LOST_FIELDS_MAX: usize = 100;
 
 /// A resource whose JSON does not have the shape of its kind.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,27 @@ impl Application {
     pub fn parse(value: Value) -> Result<Self, ParseError> {
         parse(value, "Application")
     }
+
+    /// Reads what can be read of an application that [`Self::parse`] refuses, and names the fields
+    /// that were left out for it: `spec.source.kustomize.replicas[0].count`. For a deletion, which
+    /// needs little of it; everything else waits for an edit.
+    pub fn salvage(mut value: Value) -> (Self, Vec<String>) {
+        drop_nulls(&mut value);
+        let mut lost = Vec::new();
+        while lost.len() < LOST_FIELDS_MAX {
+            let error = match serde_path_to_error::deserialize(&value) {
+                Ok(app) => return (app, lost),
+                Err(error) => error,
+            };
+            lost.push(error.path().to_string());
+            if !remove(&mut value, error.path()) {
+                break;
+            }
+        }
+        lost.push(".".to_owned());
+        lost.dedup();
+        (Self::default(), lost)
+    }
 }
 
 impl AppProject {
@@ -52,6 +77,30 @@ fn parse<T: DeserializeOwned>(mut value: Value, kind: &str) -> Result<T, ParseEr
         field: error.path().to_string(),
         cause: error.into_inner(),
     })
+}
+
+/// Takes the field at `path` out; false when there is none.
+fn remove(value: &mut Value, path: &Path) -> bool {
+    let mut steps = path.iter().peekable();
+    let mut place = value;
+    while let Some(step) = steps.next() {
+        let last = steps.peek().is_none();
+        let next = match (place, step) {
+            (Value::Object(map), Segment::Map { key }) if last => {
+                return map.remove(key).is_some();
+            }
+            (Value::Array(items), Segment::Seq { index }) if last && *index < items.len() => {
+                items.remove(*index);
+                return true;
+            }
+            (Value::Object(map), Segment::Map { key }) => map.get_mut(key),
+            (Value::Array(items), Segment::Seq { index }) => items.get_mut(*index),
+            _ => None,
+        };
+        let Some(next) = next else { return false };
+        place = next;
+    }
+    false
 }
 
 /// Go reads `null` as "not set" everywhere, and its tools write it. The one place where it has a

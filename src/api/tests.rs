@@ -433,6 +433,8 @@ fn backoff_doubles_up_to_its_longest_wait() {
     assert_eq!(seconds(&own, &[0, 1, 2, 3, 4]), [60, 180, 540, 1620, 3600]);
     let odd = Backoff { duration: "soon".into(), factor: Some(-4), max_duration: "10s".into() };
     assert_eq!(odd.delay(9), Duration::from_secs(10));
+    let none = Backoff { duration: "0s".into(), factor: None, max_duration: "0s".into() };
+    assert_eq!(seconds(&none, &[0, 9]), [1, 1]);
 }
 
 #[test]
@@ -501,4 +503,50 @@ fn the_default_project_allows_everything() {
             },
         })
     );
+}
+
+#[test]
+fn what_can_be_read_is_salvaged_and_the_rest_is_named() {
+    let value = json!({
+        "metadata": {"name": "shop", "finalizers": ["f"], "labels": {"a": 1}},
+        "spec": {
+            "source": {"repoURL": "https://git.example/r",
+                "kustomize": {"replicas": [{"name": "web", "count": 3_000_000_000_u32}]}},
+            "destination": {"server": "https://kubernetes.default.svc"},
+        },
+        "status": {
+            "resources": [
+                {"kind": "ConfigMap", "name": "a"},
+                {"kind": "Secret", "name": "b", "syncWave": "late"},
+                {"kind": 7, "name": "c"},
+            ],
+            "history": null,
+        },
+    });
+    assert!(Application::parse(value.clone()).is_err());
+    let (app, lost) = Application::salvage(value);
+    assert_eq!(app.metadata.finalizers, Some(vec!["f".to_owned()]));
+    assert!(app.spec.destination.is_in_cluster());
+    let status = app.status.expect("it is readable but for an entry");
+    let kinds: Vec<&str> = status.resources.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["ConfigMap", "Secret", ""]);
+    let mut lost = lost;
+    lost.sort();
+    let wanted = [
+        "metadata.labels.a",
+        "spec.source.kustomize.replicas[0]",
+        "spec.source.kustomize.replicas[0].count",
+        "status.resources[1].syncWave",
+        "status.resources[2].kind",
+    ];
+    assert_eq!(lost, wanted);
+}
+
+#[test]
+fn of_something_that_is_no_application_nothing_is_salvaged() {
+    for value in [json!(7), json!({"kind": [], "spec": 7})] {
+        let (app, lost) = Application::salvage(value.clone());
+        assert_eq!(app, Application::default(), "{value}");
+        assert!(!lost.is_empty(), "{value}");
+    }
 }

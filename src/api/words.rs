@@ -204,11 +204,14 @@ words! {
         SharedResourceWarning,
         /// The sources name one object twice.
         RepeatedResourceWarning,
-        /// The sources hold an object of a kind that is excluded.
+        /// The sources hold something that is left out: a hook, a submodule, no manifest.
         ExcludedResourceWarning,
         /// The namespace holds objects that belong to no application.
         OrphanedResourceWarning,
-        /// The application has more objects than its status can list.
+        /// A manifest is used and says something that its author may not have meant. Ours, not
+        /// Argo CD's.
+        ManifestWarning,
+        /// The application has more objects than its status can list. Ours, not Argo CD's.
         TruncatedStatusWarning,
     }
 }

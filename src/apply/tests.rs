@@ -23,18 +23,10 @@ fn step(kind: &str, name: &str, action: Action) -> Step {
     let namespace = if kind == "Namespace" { "" } else { "n" };
     let body = json!({"apiVersion": api_version, "kind": kind,
         "metadata": {"name": name, "namespace": namespace}});
-    Step {
-        id: ObjectId::new(&gvk.group, kind, namespace, name),
-        gvk,
-        action,
-        body: (action != Action::Prune).then(|| Arc::new(body)),
-        uid: if action == Action::Prune { "u".into() } else { String::new() },
-        tier: 0,
-        needs: Vec::new(),
-        yields: Vec::new(),
-        force: false,
-        validate: true,
-        propagation: "Foreground",
+    let id = ObjectId::new(&gvk.group, kind, namespace, name);
+    match action {
+        Action::Prune => Step { uid: "u".into(), ..Step::new(id, gvk, action, None) },
+        _ => Step::new(id, gvk, action, Some(Arc::new(body))),
     }
 }
 

@@ -25,6 +25,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(90);
 
 /// Largest answer that is read: ten thousand managed objects of 10 KB.
 const ANSWER_BYTES_MAX: usize = 128 << 20;
+/// The stable reason of a refusal because another operation runs.
+const OPERATION_IN_PROGRESS: &str = "OperationInProgress";
 
 /// Longest excerpt of an answer that is no JSON, in an error message.
 const EXCERPT_CHARS_MAX: usize = 200;
@@ -250,6 +252,9 @@ impl Client {
             .filter(|message| !message.is_empty())
             .map_or_else(|| format!("{} answered {status} {}", self.base, excerpt(body)), escape);
         let error = anyhow::Error::msg(message.trim_end().to_owned());
+        if said.get("reason").and_then(Value::as_str) == Some(OPERATION_IN_PROGRESS) {
+            return CommandError::new(Kind::Later, error);
+        }
         match status {
             StatusCode::UNAUTHORIZED if self.token.is_none() => {
                 CommandError::new(Kind::Config, error).hint(

@@ -6,7 +6,7 @@ mod show;
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Mutex,
     time::Duration,
@@ -16,7 +16,7 @@ use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     config::{LogFormat, Settings},
-    embedded::{self, Server},
+    embedded::{self, Pace, Server},
     object::ObjectId,
     sync::tasks::Tasks,
 };
@@ -36,6 +36,8 @@ use place::Place;
 
 /// Namespace of the Applications.
 const NAMESPACE: &str = "argocd";
+/// The user of the kubeconfig.
+const USER: &str = "admin";
 /// The repository is on this machine: looking often costs nothing, and people want to see.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Time for the controller to install its resource definitions.
@@ -121,21 +123,17 @@ async fn play(args: &DemoArgs, place: &Place, ui: &mut Ui) -> Result<(), Command
 
 /// Starts the API server with its controllers on a free port and writes the kubeconfig.
 async fn start_server(tasks: &Tasks, place: &Place) -> Result<Server, CommandError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    let listener = listener
-        .context("cannot listen on loopback for the API server")
-        .map_err(|error| CommandError::new(Kind::Config, error))?;
-    let address = listener.local_addr().map_err(CommandError::internal)?;
-    let server = Server::new(embedded::Options::default(), address);
-    let server = server.map_err(CommandError::internal)?;
-    place.write_kubeconfig(&server.kubeconfig("admin"))?;
-    let stop = tasks.stop.clone();
-    let running = server.clone().run(listener, stop);
+    let server = Server::new(embedded::Options::default()).map_err(CommandError::internal)?;
+    let listener = server.bind().await.map_err(|cause| CommandError::new(Kind::Config, cause))?;
+    place.write_kubeconfig(&server.kubeconfig(USER))?;
+    let serving = server.clone().serve(listener, tasks.stop.clone());
     tasks.spawn("API server", async move {
-        if let Err(cause) = running.await {
+        if let Err(cause) = serving.await {
             tracing::error!(%cause, "the API server ended");
         }
     });
+    let controllers = embedded::control(server.clone(), Pace::default(), tasks.stop.clone());
+    tasks.spawn("controllers of the cluster", controllers);
     Ok(server)
 }
 
@@ -157,7 +155,10 @@ fn settings(args: &DemoArgs, place: &Place) -> Settings {
 async fn create_applications(server: &Server, repository: &Path) -> Result<(), CommandError> {
     let mut changes = server.changes();
     let kind = ObjectId::new(
-        "apiextensions.k8s.io", "CustomResourceDefinition", "", "applications.argoproj.io",
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "",
+        "applications.argoproj.io",
     );
     let home = ObjectId::new("", "Namespace", "", NAMESPACE);
     let ready = async {
@@ -175,10 +176,13 @@ async fn create_applications(server: &Server, repository: &Path) -> Result<(), C
         CommandError::internal(anyhow::Error::msg(why))
     })?;
     for application in place::applications(repository) {
-        server
-            .create("demo", application)
-            .with_context(|| "cannot create a sample application")
-            .map_err(CommandError::internal)?;
+        match server.create("demo", application) {
+            Err(refusal) if refusal.code() != 409 => {
+                return Err(CommandError::internal(anyhow::Error::msg(refusal.to_string())));
+            }
+            // One from the directory of an earlier demo has nothing else to say.
+            Ok(_) | Err(_) => {}
+        }
     }
     Ok(())
 }

@@ -178,6 +178,7 @@ fn directory_of(app: &Value) -> DirectorySource {
         recurse: directory.get("recurse") == Some(&Value::Bool(true)),
         include: pattern("/include"),
         exclude: pattern("/exclude"),
+        any_name: directory.get("disableExtensionFilter") == Some(&Value::Bool(true)),
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     User,
     /// Whoever set this machine or the controller up: a file, a variable, a token.
     Config,
+    /// Nobody: something else is under way, the same command works when it is over.
+    Later,
     /// The status API or the cluster: it can't be reached, or it refused.
     Cluster,
     /// Nobody: the reader of our output went away.
@@ -26,6 +28,7 @@ impl From<Kind> for ExitCode {
         match kind {
             // Whoever closed the pipe has read what it wanted, as in `steadfast app list | head -1`.
             Kind::BrokenPipe => Self::SUCCESS,
+            Kind::Later => Self::from(1),
             Kind::User | Kind::Config => Self::from(2),
             Kind::Cluster => Self::from(3),
             Kind::Internal => Self::from(4),

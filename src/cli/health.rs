@@ -242,7 +242,7 @@ impl Input {
             let mut bad = Vec::new();
             take(value, String::new(), 0, &mut input.objects, &mut bad);
             for pointer in bad {
-                let message = "an object has apiVersion and kind".to_owned();
+                let message = "no Kubernetes object: apiVersion or kind is missing".to_owned();
                 input.errors.push(Problem { line: document.line_of(&pointer), message });
             }
         }

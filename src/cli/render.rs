@@ -68,7 +68,7 @@ pub(super) struct RenderArgs {
 pub(super) fn run(args: RenderArgs, ui: &mut Ui) -> Result<Answer, CommandError> {
     let RenderArgs { target, recurse, include, exclude, revision, output, connection } = args;
     let objects: Vec<Value> = if Path::new(&target).exists() {
-        let source = DirectorySource { path: String::new(), recurse, include, exclude };
+        let source = DirectorySource { recurse, include, exclude, ..DirectorySource::default() };
         let Some(manifests) = offline(Path::new(&target), &source, ui)? else {
             return Ok(Answer::Unreadable);
         };

@@ -13,7 +13,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Call, Cluster, ClusterError, call::segment};
+use super::{Call, Cluster, ClusterError, Waiting, call::segment};
 use crate::object::{GroupKind, GroupVersionKind, ObjectId};
 
 /// Two readings that somebody asks for because a kind is missing are at least this far apart.
@@ -103,6 +103,11 @@ impl KindTable {
         self.stale.contains(&gvk.api_version())
     }
 
+    /// True when some server that extends the API did not answer.
+    pub fn has_stale(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
     /// Adds what one answer lists. Kinds of a group version whose server does not answer are taken
     /// over from `before`: one broken extension must not take kinds away.
     fn add(&mut self, list: &APIGroupDiscoveryList, before: &Self) {
@@ -182,11 +187,14 @@ pub struct Discovery {
     table: watch::Sender<Arc<KindTable>>,
     /// When the last good reading was begun; held while one is under way.
     read_at: Mutex<Option<Instant>>,
+    /// How many wait for a kind that is not served.
+    waiting: watch::Sender<usize>,
 }
 
 impl Default for Discovery {
     fn default() -> Self {
-        Self { table: watch::channel(Arc::default()).0, read_at: Mutex::default() }
+        let (table, _) = watch::channel(Arc::default());
+        Self { table, read_at: Mutex::default(), waiting: watch::Sender::new(0) }
     }
 }
 
@@ -199,6 +207,17 @@ impl Discovery {
     /// Wakes whoever waits for a kind to appear or to go.
     pub fn changes(&self) -> watch::Receiver<Arc<KindTable>> {
         self.table.subscribe()
+    }
+
+    /// Waits for a kind that is not served: until the value is dropped, the table is read again
+    /// whenever something may have changed in it. [`Self::changes`] tells.
+    pub fn wait(&self) -> Waiting {
+        Waiting::new(&self.waiting)
+    }
+
+    /// How many wait for a kind.
+    pub(super) fn waiting(&self) -> watch::Receiver<usize> {
+        self.waiting.subscribe()
     }
 
     /// Reads the table again. Whoever asks while a reading is under way that began later than the

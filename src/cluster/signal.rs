@@ -11,6 +11,7 @@ use std::{
 use http::{Method, Request, Response, StatusCode};
 use tower::{Layer, Service};
 
+use super::contact::Contact;
 use crate::object::GroupKind;
 
 /// One thing that happened.
@@ -45,11 +46,17 @@ pub type Observer = Arc<dyn Fn(&str, Signal<'_>) + Send + Sync>;
 pub(super) struct Teller {
     pub(super) server: Arc<str>,
     observer: Option<Observer>,
+    contact: Arc<Contact>,
 }
 
 impl Teller {
     pub(super) fn new(server: &str, observer: Option<Observer>) -> Self {
-        Self { server: server.into(), observer }
+        Self { server: server.into(), observer, contact: Arc::default() }
+    }
+
+    /// What is known about contact with the server.
+    pub(super) fn contact(&self) -> &Contact {
+        &self.contact
     }
 
     pub(super) fn tell(&self, signal: Signal<'_>) {
@@ -163,6 +170,10 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
+        match self.answered.code {
+            0 => self.teller.contact.missed(),
+            _ => self.teller.contact.heard(),
+        }
         self.teller.tell(Signal::Answered(&self.answered));
     }
 }

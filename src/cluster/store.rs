@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Cluster, ClusterError};
+use super::{Cluster, ClusterError, arrivals};
 use crate::object::{GroupKind, LiveObject, ObjectId, Turn};
 
 mod children;
@@ -241,6 +241,7 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
     pub async fn run(&self, stop: CancellationToken) {
         let mut tasks = JoinSet::new();
         let mut running: HashMap<GroupKind, Running> = HashMap::new();
+        tasks.spawn(arrivals::follow(self.inner.cluster.clone()));
         loop {
             let next_end = self.adjust(&mut running, &mut tasks);
             let end = async {

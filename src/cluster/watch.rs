@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
-use http::{Method, Request};
+use http::{Method, Request, header};
 use kube::core::{Status, WatchEvent};
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,6 +38,11 @@ const RETRY_DENIED_MAX: Duration = Duration::from_secs(30);
 const LIFE_MIN: Duration = Duration::from_secs(1);
 /// The annotation of the bookmark that ends a streaming list.
 const LIST_END: &str = "k8s.io/initial-events-end";
+/// Asks for the metadata of objects alone. A server that can't sends whole ones, which do as well.
+const METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+const METADATA_LIST: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 /// What the server told.
 #[derive(Debug)]
@@ -83,6 +88,8 @@ pub(crate) struct Watch {
     /// Selectors, as query parameters with a leading `&`, or empty.
     selectors: String,
     streams: bool,
+    /// Only the metadata of objects is asked for.
+    metadata_only: bool,
     state: State,
     /// Told, but not yet fetched by `next`.
     ready: VecDeque<Update>,
@@ -117,6 +124,7 @@ impl Watch {
             api_version: info.gvk.api_version(),
             path: info.collection(namespace),
             selectors: String::new(),
+            metadata_only: false,
             state: State::Empty,
             ready: VecDeque::new(),
             not_before: None,
@@ -134,6 +142,12 @@ impl Watch {
                 self.selectors.push_str(part);
             }
         }
+        self
+    }
+
+    /// Only what objects are called, not what they hold.
+    pub(crate) fn metadata_only(mut self) -> Self {
+        self.metadata_only = true;
         self
     }
 
@@ -172,6 +186,9 @@ impl Watch {
 
     fn fail(&mut self, error: ClusterError) {
         tracing::debug!(path = self.path, error = error.chain(), "watch interrupted");
+        if error.status().is_none() {
+            self.cluster.contact().missed();
+        }
         let status = error.status().filter(|status| !is_starting(status));
         let asked = status.and_then(|status| status.details.as_ref());
         let asked = asked.map_or(0, |details| details.retry_after_seconds);
@@ -215,7 +232,10 @@ impl Watch {
             url.push_str("&continue=");
             url.push_str(&token);
         }
-        let call = Call::new(Method::GET, url, self.what("list"));
+        let mut call = Call::new(Method::GET, url, self.what("list"));
+        if self.metadata_only {
+            call = call.accept(METADATA_LIST);
+        }
         // A list that outlived its snapshot begins anew, like any other that failed.
         let answer = self.cluster.call(call).await.inspect_err(|_| self.state = State::Empty)?;
         let page = Page::deserialize(answer.body).map_err(|cause| {
@@ -258,8 +278,11 @@ impl Watch {
             self.selectors
         );
         let what = self.what("watch");
-        let request = Request::get(url).body(Vec::new()).map_err(|cause| {
-            ClusterError::Unreachable { what: what.clone(), cause: Box::new(cause) }
+        let accept = if self.metadata_only { METADATA } else { "application/json" };
+        let request = Request::get(url).header(header::ACCEPT, accept);
+        let request = request.body(Vec::new()).map_err(|cause| ClusterError::Unreachable {
+            what: what.clone(),
+            cause: Box::new(cause),
         })?;
         let client = self.cluster.client();
         let opened = timeout(CALL_LIMIT, client.request_events::<Value>(request)).await;
@@ -341,7 +364,10 @@ impl Watch {
             });
         };
         match event {
-            Some(Ok(event)) => self.take(event),
+            Some(Ok(event)) => {
+                self.cluster.contact().heard();
+                self.take(event)
+            }
             Some(Err(error)) => {
                 let version = version.clone();
                 self.state = State::Listed { version };

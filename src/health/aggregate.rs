@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Health, HealthStatus, is_hook};
-use crate::object::{ObjectId, meta};
+use super::{Health, HealthStatus};
+use crate::object::{ObjectId, is_hook, meta};
 
 /// Causes that the message of an application names.
 const CAUSES_MAX: usize = 3;

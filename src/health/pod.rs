@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Health, HealthStatus, is_hook, read, trouble};
-use crate::object::meta;
+use super::{Health, HealthStatus, read, trouble};
+use crate::object::{is_hook, meta};
 
 /// Says that a pod which does not restart for ever is a part of the application all the same.
 const IGNORE_RESTART_POLICY: &str = "argocd.argoproj.io/ignore-restart-policy";

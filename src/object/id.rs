@@ -97,6 +97,11 @@ impl ObjectId {
     pub fn group_kind(&self) -> GroupKind {
         GroupKind { group: self.group.clone(), kind: self.kind.clone() }
     }
+
+    /// True for a CustomResourceDefinition: with it go all objects of its kind.
+    pub fn is_definition(&self) -> bool {
+        self.group == "apiextensions.k8s.io" && self.kind == "CustomResourceDefinition"
+    }
 }
 
 impl fmt::Display for ObjectId {

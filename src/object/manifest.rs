@@ -42,11 +42,25 @@ pub enum Severity {
     Error,
 }
 
+/// What a [`Finding`] is about, where that decides how it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Topic {
+    /// A manifest or its text.
+    Manifest,
+    /// One object that is defined more than once.
+    Repeated,
+    /// Something that is left out although it lies among the manifests: a hook, a submodule, a file
+    /// that holds no manifest.
+    Excluded,
+}
+
 /// Something to tell the author about one place of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How much it weighs.
     pub severity: Severity,
+    /// What it is about.
+    pub topic: Topic,
     /// Where.
     pub origin: Origin,
     /// What is wrong and what to do, lower case, no full stop.

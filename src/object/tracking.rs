@@ -16,6 +16,9 @@ pub const ANNOTATION: &str = "argocd.argoproj.io/tracking-id";
 /// application of that name.
 pub const INSTALLATION: &str = "steadfast.dev/installation";
 
+/// Everything on an object that says whose it is.
+pub const MARKS: [&str; 2] = [ANNOTATION, INSTALLATION];
+
 /// A parsed tracking id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackingId {

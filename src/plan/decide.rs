@@ -167,21 +167,14 @@ fn prune_plan(prunable: &[Arc<LiveObject>], mode: &Mode<'_>) -> Plan {
         .iter()
         .filter(|live| !live.terminating)
         .map(|live| Step {
-            id: live.id.clone(),
-            gvk: live.gvk.clone(),
-            action: Action::Prune,
-            body: None,
             uid: live.uid.clone(),
             tier: TIERS - tier(&live.id.group_kind()),
-            needs: Vec::new(),
-            yields: Vec::new(),
-            force: false,
-            validate: false,
             propagation: if owns_nothing(&live.id.group_kind()) {
                 "Background"
             } else {
                 mode.propagation
             },
+            ..Step::new(live.id.clone(), live.gvk.clone(), Action::Prune, None)
         })
         .collect();
     steps.sort_by(|a, b| (a.tier, &a.id).cmp(&(b.tier, &b.id)));
@@ -231,21 +224,18 @@ fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) 
         _ => Action::Apply,
     };
     Step {
-        id: id.clone(),
-        gvk: gvk.clone(),
-        action,
-        body: Some(Arc::clone(value)),
-        uid: String::new(),
         tier: tier(&id.group_kind()),
         needs,
-        // Once we own a field it is applied with the value it has; adoption must not take it.
+        // Where we own such a field and Git names it, it is in the body with the value it has.
+        // What Git does not name is given up first, and adoption must not take any of it.
         yields: match action {
-            Action::Adopt => subject.yields.clone(),
+            Action::Adopt | Action::Apply => subject.yields.clone(),
             _ => Vec::new(),
         },
         force: mode.force || options::has(value, "Force", "true"),
         validate: mode.validate && !options::has(value, "Validate", "false"),
         propagation: mode.propagation,
+        ..Step::new(id.clone(), gvk.clone(), action, Some(Arc::clone(value)))
     }
 }
 

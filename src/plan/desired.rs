@@ -11,13 +11,11 @@ use serde_json::Value;
 
 use super::normalize;
 use crate::object::{
-    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Severity, meta, tracking,
+    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Severity, Topic, is_hook, meta, tracking,
 };
 
 /// The annotation that orders objects; an integer, 0 when absent or unreadable.
 pub const WAVE_ANNOTATION: &str = "argocd.argoproj.io/sync-wave";
-/// The annotation that makes an object a hook.
-pub const HOOK_ANNOTATION: &str = "argocd.argoproj.io/hook";
 
 /// One object as it has to be in the cluster.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +53,7 @@ pub struct Desired {
     pub findings: Vec<Finding>,
     /// True when every manifest became a target: only then may anything be pruned.
     pub complete: bool,
-    /// The cluster does not serve a kind that is named. It may later: no event tells that.
+    /// The cluster does not serve a kind that is named. It may later.
     pub kinds_missing: bool,
 }
 
@@ -108,6 +106,7 @@ pub fn resolve(manifests: &[Manifest], kinds: &dyn Kinds, to: Destination<'_>) -
             },
             Ok(None) => desired.findings.push(Finding {
                 severity: Severity::Warning,
+                topic: Topic::Excluded,
                 origin: manifest.origin.clone(),
                 message: format!(
                     "{} {} is a hook; hooks are not run by this version, it is left out",
@@ -132,7 +131,8 @@ fn arriving_kinds(manifests: &[Manifest]) -> HashMap<GroupVersionKind, (ScopeOf,
     for manifest in manifests {
         let crd = &manifest.value;
         let Some(gvk) = meta::gvk(crd) else { continue };
-        if gvk.group != "apiextensions.k8s.io" || gvk.kind != "CustomResourceDefinition" {
+        let is_crd = gvk.group == "apiextensions.k8s.io" && gvk.kind == "CustomResourceDefinition";
+        if !is_crd || is_hook(crd) {
             continue;
         }
         let text = |pointer| crd.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -163,12 +163,12 @@ fn target(
 ) -> Result<Option<Target>, Finding> {
     let refuse = |message: String| {
         let origin = manifest.origin.clone();
-        Finding { severity: Severity::Error, origin, message }
+        Finding { severity: Severity::Error, topic: Topic::Manifest, origin, message }
     };
     let Some(gvk) = meta::gvk(&manifest.value) else {
         return Err(refuse("the object has no apiVersion or no kind".to_owned()));
     };
-    if meta::annotation(&manifest.value, HOOK_ANNOTATION).is_some() {
+    if is_hook(&manifest.value) {
         return Ok(None);
     }
     let name = meta::name(&manifest.value).to_owned();
@@ -229,6 +229,7 @@ fn unknown_kind(gvk: &GroupVersionKind, name: &str) -> String {
 fn repeated(first: &Target, second: &Target) -> Finding {
     Finding {
         severity: Severity::Warning,
+        topic: Topic::Repeated,
         origin: second.origin.clone(),
         message: format!(
             "{} is already in {}; the last one is used, remove one of them",
@@ -324,6 +325,26 @@ mod tests {
             text.starts_with("a.yaml:7: the cluster serves no kind Thing in x.io/v1"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn hooks_are_left_out_with_a_word_whichever_tool_they_are_for() {
+        let hook = |annotation: &str, kind: &str| {
+            json!({"apiVersion": "v1", "kind": "ConfigMap",
+                   "metadata": {"name": "a", "annotations": {annotation: kind}}})
+        };
+        let table = [
+            ("argocd.argoproj.io/hook", "PreSync", true),
+            ("helm.sh/hook", "pre-delete", true),
+            ("helm.sh/hook", "crd-install", false),
+        ];
+        for (annotation, kind, left_out) in table {
+            let desired = resolve(&[manifest(1, hook(annotation, kind))], &Builtin, SHOP);
+            assert!(desired.complete, "{annotation}: {kind}");
+            assert_eq!(desired.targets.is_empty(), left_out, "{annotation}: {kind}");
+            let told = desired.findings.iter().any(|found| found.topic == Topic::Excluded);
+            assert_eq!(told, left_out, "{annotation}: {kind}");
+        }
     }
 
     #[test]

@@ -15,6 +15,12 @@ pub fn of_object<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
         .find_map(|(key, value)| (key == name).then_some(value))
 }
 
+/// The value of an option that an object has by itself or, where it says nothing, by its
+/// application.
+pub fn effective<'a>(object: &'a Value, name: &str, of_app: Option<&'a str>) -> Option<&'a str> {
+    of_object(object, name).or(of_app)
+}
+
 /// True when the object's annotation has exactly this option.
 pub fn has(object: &Value, name: &str, value: &str) -> bool {
     of_object(object, name) == Some(value)

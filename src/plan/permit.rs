@@ -7,22 +7,14 @@ use globset::GlobBuilder;
 
 use super::ScopeOf;
 use crate::{
-    api::{AppProject, ApplicationSpec, Destination, GroupKindGlob},
-    object::ObjectId,
+    api::{AppProject, ApplicationSource, ApplicationSpec, Destination, GroupKindGlob},
+    object::{ObjectId, repository},
 };
 
 /// Everything in the specification that the project forbids, in words.
 pub fn violations(project: &AppProject, spec: &ApplicationSpec) -> Vec<String> {
     let name = project.metadata.name.as_deref().unwrap_or_default();
-    let mut found = Vec::new();
-    for source in spec.sources() {
-        if !source_permitted(project, &source.repo_url) {
-            found.push(format!(
-                "project {name} does not permit the repository {}; add it to its sourceRepos",
-                source.repo_url
-            ));
-        }
-    }
+    let mut found = repositories(project, spec.sources());
     if !destination_permitted(project, &spec.destination, &spec.destination.namespace) {
         found.push(format!(
             "project {name} does not permit the destination {} namespace {:?}; add it to its \
@@ -32,6 +24,20 @@ pub fn violations(project: &AppProject, spec: &ApplicationSpec) -> Vec<String> {
         ));
     }
     found
+}
+
+/// The sources that the project forbids, in words.
+pub fn repositories(project: &AppProject, sources: &[ApplicationSource]) -> Vec<String> {
+    let name = project.metadata.name.as_deref().unwrap_or_default();
+    let forbidden = sources.iter().filter(|source| !source_permitted(project, &source.repo_url));
+    forbidden
+        .map(|source| {
+            format!(
+                "project {name} does not permit the repository {}; add it to its sourceRepos",
+                source.repo_url
+            )
+        })
+        .collect()
 }
 
 /// Why the project forbids one object, or `Ok`.
@@ -72,10 +78,15 @@ pub fn object(
     Ok(())
 }
 
+/// Whoever is named in the URL, a rule that denies holds; one that permits is about this very URL.
 fn source_permitted(project: &AppProject, url: &str) -> bool {
+    let url = repository::ruled(url);
+    let plain = repository::without_user(&url);
     permitted(project.spec.source_repos.iter().map(|rule| {
         let (rule, denies) = negation(rule);
-        (glob(rule.trim_end_matches(".git"), url.trim_end_matches(".git"), true), denies)
+        let rule = repository::ruled(rule);
+        let plain = plain.as_deref().filter(|_| denies);
+        (glob(&rule, &url, true) || plain.is_some_and(|url| glob(&rule, url, true)), denies)
     }))
 }
 
@@ -112,6 +123,17 @@ fn negation(rule: &str) -> (&str, bool) {
     rule.strip_prefix('!').map_or((rule, false), |rule| (rule, true))
 }
 
+/// Why the project forbids a live object, or `Ok`: what it forbids is not an application's to delete.
+/// `to` is where the application's objects go; the live ones are in the cluster that we run in.
+pub fn live(project: &AppProject, to: &Destination, id: &ObjectId) -> Result<(), String> {
+    let scope = if id.namespace.is_empty() { ScopeOf::Cluster } else { ScopeOf::Namespaced };
+    if to.is_in_cluster() {
+        return object(project, to, scope, id);
+    }
+    let here = Destination { server: IN_CLUSTER_SERVER.to_owned(), ..Destination::default() };
+    object(project, &here, scope, id)
+}
+
 fn rule_matches(rule: &GroupKindGlob, id: &ObjectId) -> bool {
     glob(&rule.group, &id.group, false)
         && glob(&rule.kind, &id.kind, false)
@@ -123,11 +145,11 @@ pub const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
 /// The name of the cluster that runs us.
 pub const IN_CLUSTER_NAME: &str = "in-cluster";
 
-fn server_of(to: &Destination) -> &str {
+pub(super) fn server_of(to: &Destination) -> &str {
     if to.server.is_empty() && to.is_in_cluster() { IN_CLUSTER_SERVER } else { &to.server }
 }
 
-fn cluster_name(to: &Destination) -> &str {
+pub(super) fn cluster_name(to: &Destination) -> &str {
     match (to.name.is_empty(), to.is_in_cluster()) {
         (false, _) => &to.name,
         (true, true) => IN_CLUSTER_NAME,
@@ -177,6 +199,26 @@ mod tests {
     }
 
     #[test]
+    fn a_live_object_is_judged_by_its_own_place() {
+        let mut rules = project(&[(IN_CLUSTER_SERVER, "prod")]);
+        rules.spec.cluster_resource_whitelist.clear();
+        rules.spec.namespace_resource_blacklist =
+            vec![GroupKindGlob { kind: "Secret".to_owned(), ..GroupKindGlob::default() }];
+        let elsewhere = Destination { name: "production".to_owned(), ..Destination::default() };
+        let table = [
+            (ObjectId::new("", "ConfigMap", "prod", "a"), true),
+            (ObjectId::new("", "ConfigMap", "test", "a"), false),
+            (ObjectId::new("", "Secret", "prod", "a"), false),
+            (ObjectId::new("", "Namespace", "", "prod"), false),
+        ];
+        for (id, wanted) in table {
+            for to in [&here(), &elsewhere] {
+                assert_eq!(live(&rules, to, &id).is_ok(), wanted, "{id}");
+            }
+        }
+    }
+
+    #[test]
     fn cluster_scoped_kinds_need_a_white_list() {
         let mut rules = project(&[("*", "*")]);
         let id = ObjectId::new("rbac.authorization.k8s.io", "ClusterRole", "", "reader");
@@ -192,5 +234,35 @@ mod tests {
         assert!(source_permitted(&rules, "https://git.example/team/shop.git"));
         assert!(!source_permitted(&rules, "https://git.example/team/sub/shop"));
         assert!(!source_permitted(&rules, "https://git.example/other/shop"));
+    }
+
+    #[test]
+    fn no_spelling_of_a_repository_gets_past_a_rule() {
+        let mut rules = project(&[("*", "*")]);
+        rules.spec.source_repos =
+            vec!["*".to_owned(), "!https://git.example/secret.git".to_owned()];
+        for url in [
+            "https://git.example/secret",
+            "https://git.example/secret/",
+            "https://git.example/Secret.git/",
+            "https://GIT.example:443/secret",
+            "https://bob@git.example/secret",
+            "https://git.example/x/../%73ecret",
+        ] {
+            assert!(!source_permitted(&rules, url), "{url}");
+        }
+        assert!(source_permitted(&rules, "https://git.example/secrets"));
+
+        rules.spec.source_repos = vec!["https://git.example/Team/**".to_owned()];
+        let table = [
+            ("https://git.example/team/shop.git/", true),
+            ("https://git.example/team/a/b", true),
+            ("https://git.example/team/../secret", false),
+            ("https://git.example/team/%2e%2e/secret", false),
+            ("https://git.example/team/..%2fsecret", false),
+        ];
+        for (url, wanted) in table {
+            assert_eq!(source_permitted(&rules, url), wanted, "{url}");
+        }
     }
 }

@@ -50,6 +50,31 @@ pub struct Step {
     pub propagation: &'static str,
 }
 
+impl Step {
+    /// A step that nothing holds up and that leaves no field to others: first tier, `Foreground`,
+    /// validated, without force. Set what is otherwise.
+    pub fn new(
+        id: ObjectId,
+        gvk: GroupVersionKind,
+        action: Action,
+        body: Option<Arc<Value>>,
+    ) -> Self {
+        Self {
+            id,
+            gvk,
+            action,
+            body,
+            uid: String::new(),
+            tier: 0,
+            needs: Vec::new(),
+            yields: Vec::new(),
+            force: false,
+            validate: true,
+            propagation: "Foreground",
+        }
+    }
+}
+
 /// What is to be done now, in the order of `tier`, and what it waits for.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {

@@ -22,6 +22,8 @@ pub struct DirectorySource {
     pub include: Option<String>,
     /// No files whose path below `path` matches this pattern; stronger than `include`.
     pub exclude: Option<String>,
+    /// True to take files of any name for manifests, not only `.yaml`, `.yml` and `.json`.
+    pub any_name: bool,
 }
 
 /// The result of a render.
@@ -70,7 +72,8 @@ pub fn directory(tree: &dyn Tree, source: &DirectorySource, limits: &Limits) -> 
         rendered.error(&path, 0, message);
         return finish(rendered);
     }
-    let walk = Walk { tree, shown: &path, recurse: source.recurse, include, exclude, limits };
+    let DirectorySource { recurse, any_name, .. } = *source;
+    let walk = Walk { tree, shown: &path, recurse, any_name, include, exclude, limits };
     for found in walk::files(&walk, &place, &mut rendered) {
         if !read(tree, &found.shown, &found.real, limits, &mut rendered) {
             break;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::directory::Rendered;
-use crate::object::{Finding, Severity, meta};
+use crate::object::{Finding, Severity, Topic, meta};
 
 /// Keeps the last of several definitions of one object, as Argo CD does, and reports the others.
 ///
@@ -21,6 +21,7 @@ pub(super) fn remove(rendered: &mut Rendered) {
             dropped[earlier] = true;
             rendered.findings.push(Finding {
                 severity: Severity::Warning,
+                topic: Topic::Repeated,
                 origin: manifest.origin.clone(),
                 message: message(&rendered.manifests[earlier].origin),
             });

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Limits, directory::Rendered, validate};
 use crate::{
-    object::{Finding, Manifest, Origin, Severity},
+    object::{Finding, Manifest, Origin, Severity, Topic},
     yaml::{self, Document},
 };
 
@@ -42,7 +42,7 @@ pub(super) fn render(path: &str, bytes: &[u8], limits: &Limits, rendered: &mut R
             rendered.error(path, problem.line, problem.message);
         } else {
             let message = format!("no manifest, not used: {}", problem.message);
-            rendered.warning(path, problem.line, message);
+            rendered.left_out(path, problem.line, message);
         }
     }
     let mut taken = false;
@@ -77,7 +77,7 @@ fn take(
     };
     if !manifests_expected && !object.contains_key("kind") && !object.contains_key("apiVersion") {
         let message = "no manifest (it has no `kind`), not used";
-        rendered.warning(path, document.line, message.to_owned());
+        rendered.left_out(path, document.line, message.to_owned());
         return false;
     }
     let mut sink = Sink { path, document, limits, rendered };
@@ -205,15 +205,26 @@ fn contains(bytes: &[u8], mark: &[u8]) -> bool {
 
 impl Rendered {
     pub(super) fn error(&mut self, path: &str, line: u32, message: String) {
-        self.find(Severity::Error, path, line, message);
+        self.find((Severity::Error, Topic::Manifest), path, line, message);
     }
 
     pub(super) fn warning(&mut self, path: &str, line: u32, message: String) {
-        self.find(Severity::Warning, path, line, message);
+        self.find((Severity::Warning, Topic::Manifest), path, line, message);
     }
 
-    fn find(&mut self, severity: Severity, path: &str, line: u32, message: String) {
+    /// Something that is not used, and that nobody has to mend.
+    pub(super) fn left_out(&mut self, path: &str, line: u32, message: String) {
+        self.find((Severity::Warning, Topic::Excluded), path, line, message);
+    }
+
+    fn find(
+        &mut self,
+        (severity, topic): (Severity, Topic),
+        path: &str,
+        line: u32,
+        message: String,
+    ) {
         let origin = Origin { file: path.to_owned(), line };
-        self.findings.push(Finding { severity, origin, message });
+        self.findings.push(Finding { severity, topic, origin, message });
     }
 }

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path};
 use tempfile::TempDir;
 
 use super::*;
-use crate::object::{EntryKind, Severity, Tree, TreeEntry, TreeError, meta};
+use crate::object::{EntryKind, Severity, Topic, Tree, TreeEntry, TreeError, meta};
 
 /// A directory with these files; a content that starts with `->` makes a symbolic link.
 fn tree(files: &[(&str, &str)]) -> (TempDir, DirTree) {
@@ -70,6 +70,51 @@ fn a_directory_gives_its_manifests_in_the_order_of_the_files() {
     assert!(rendered.is_complete() && rendered.findings.is_empty());
     let rendered = directory(&tree, &deep("./apps/"), &Limits::default());
     assert_eq!(names(&rendered), ["a", "b", "b2", "d", "c"]);
+}
+
+#[test]
+fn without_the_filter_of_extensions_any_name_is_that_of_a_manifest() {
+    let (a, b, c, d) = (config_map("a"), config_map("b"), config_map("c"), config_map("d"));
+    let files = [
+        ("apps/a", a.as_str()),
+        ("apps/b.yaml.tmpl", &b),
+        ("apps/c.yaml", &c),
+        ("apps/d.txt", &d),
+        ("apps/readme.md", "How to open a shop\n"),
+    ];
+    let (_root, tree) = tree(&files);
+    let filtered = directory(&tree, &source("apps"), &Limits::default());
+    assert_eq!(names(&filtered), ["c"]);
+    let any =
+        DirectorySource { any_name: true, exclude: Some("*.txt".to_owned()), ..source("apps") };
+    let rendered = directory(&tree, &any, &Limits::default());
+    assert_eq!(names(&rendered), ["a", "b", "c"]);
+    assert!(rendered.is_complete(), "{:?}", rendered.findings);
+}
+
+#[test]
+fn a_warning_says_whether_something_is_repeated_left_out_or_odd() {
+    let (a, odd) = (config_map("a"), config_map("b") + "  labels: {tier: }\n");
+    let rendered = render_all(&[
+        ("a.yaml", &a),
+        ("again.yaml", &a),
+        ("b.yaml", &odd),
+        ("gone.yaml", "->nothing.yaml"),
+        ("values.yaml", "colour: green\n"),
+    ]);
+    let topics: BTreeMap<_, _> = rendered
+        .findings
+        .iter()
+        .map(|finding| (finding.origin.file.as_str(), (finding.severity, finding.topic)))
+        .collect();
+    let warning = |topic| (Severity::Warning, topic);
+    let wanted = [
+        ("again.yaml", warning(Topic::Repeated)),
+        ("b.yaml", warning(Topic::Manifest)),
+        ("gone.yaml", warning(Topic::Excluded)),
+        ("values.yaml", warning(Topic::Excluded)),
+    ];
+    assert_eq!(topics, BTreeMap::from(wanted));
 }
 
 #[test]

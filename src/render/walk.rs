@@ -21,6 +21,7 @@ pub(super) struct Walk<'a> {
     /// The source's path, as people know it.
     pub(super) shown: &'a str,
     pub(super) recurse: bool,
+    pub(super) any_name: bool,
     pub(super) include: Option<Glob>,
     pub(super) exclude: Option<Glob>,
     pub(super) limits: &'a Limits,
@@ -121,7 +122,7 @@ impl Search<'_, '_> {
                 EntryKind::Submodule if self.walk.recurse => {
                     let message = "a submodule; its files are not part of the repository and are \
                                    not read";
-                    self.rendered.warning(&self.shown(&below), 0, message.to_owned());
+                    self.rendered.left_out(&self.shown(&below), 0, message.to_owned());
                 }
                 EntryKind::Directory | EntryKind::Submodule => {}
             }
@@ -176,7 +177,7 @@ impl Search<'_, '_> {
     ) {
         if parent.chain.iter().any(|above| holds(&real, above)) {
             let message = format!("leads back to /{real}, which contains it; not followed");
-            self.rendered.warning(&self.shown(&below), 0, message);
+            self.rendered.left_out(&self.shown(&below), 0, message);
             return;
         }
         if parent.chain.len() > self.walk.limits.directory_depth_max {
@@ -206,13 +207,13 @@ impl Search<'_, '_> {
                 }
                 Some(EntryKind::Directory) | None => {
                     let message = "a link to a directory, not used".to_owned();
-                    self.rendered.warning(&self.shown(&below), 0, message);
+                    self.rendered.left_out(&self.shown(&below), 0, message);
                 }
                 Some(_) => {}
             },
             Err(Astray::Absent) if named => {
                 let message = "the target of this link does not exist; not used".to_owned();
-                self.rendered.warning(&self.shown(&below), 0, message);
+                self.rendered.left_out(&self.shown(&below), 0, message);
             }
             Err(Astray::Absent) => {}
             Err(astray) => {
@@ -224,7 +225,7 @@ impl Search<'_, '_> {
 
     /// True for the files that the source's settings ask for.
     fn wanted(&self, below: &str) -> bool {
-        extension(below).is_some()
+        (self.walk.any_name || extension(below).is_some())
             && !self.walk.exclude.as_ref().is_some_and(|glob| glob.matches(below))
             && self.walk.include.as_ref().is_none_or(|glob| glob.matches(below))
     }

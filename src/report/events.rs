@@ -46,6 +46,8 @@ pub enum EventReason {
     DriftCorrected,
     /// An object was removed because Git no longer names it.
     Pruned,
+    /// Objects outlive their application, because its project forbids to touch them.
+    LeftBehind,
     /// A condition of the application appeared.
     ConditionRaised,
     /// A condition of the application is gone.
@@ -63,6 +65,7 @@ impl EventReason {
             Self::Drifted => "Drifted",
             Self::DriftCorrected => "DriftCorrected",
             Self::Pruned => "Pruned",
+            Self::LeftBehind => "LeftBehind",
             Self::ConditionRaised => "ConditionRaised",
             Self::ConditionCleared => "ConditionCleared",
         }

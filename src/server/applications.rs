@@ -2,20 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Extension, Json, extract::State};
 use serde_json::{Value, json};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 
-use crate::{
-    object::meta,
-    sync::{handle::Detail, tree::Node},
-};
+use crate::object::meta;
 
 use super::{
     App,
+    about::About,
     access::Caller,
     body::JsonBody,
     diff,
@@ -51,11 +46,11 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer {
     Ok(Json(filter.fields.select(list)))
 }
 
-pub(super) async fn get(State(app): State<App>, Path(name): Path<String>, query: Query) -> Answer {
-    let filter = Filter::parse(&query, &app.namespace)?;
-    let shown = board(&app, &name, &query)?;
-    let shown = match refresh_kind(&query)? {
-        Some(kind) => refreshed(&app, &name, kind).await?,
+pub(super) async fn get(about: About) -> Answer {
+    let filter = Filter::parse(&about.query, &about.app.namespace)?;
+    let shown = about.shown()?;
+    let shown = match refresh_kind(&about.query)? {
+        Some(kind) => refreshed(&about.app, &about.name, kind).await?,
         None => shown,
     };
     Ok(Json(filter.fields.select((*shown).clone())))
@@ -108,19 +103,15 @@ fn pending(name: &str) -> ApiError {
     ApiError::new(Reason::RefreshPending, message)
 }
 
-pub(super) async fn delete(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    Extension(caller): Extension<Caller>,
-    query: Query,
-) -> Answer {
+pub(super) async fn delete(about: About, Extension(caller): Extension<Caller>) -> Answer {
+    let About { app, name, query } = &about;
     let (cascade, policy) = (query.flag("cascade")?, query.first("propagationPolicy"));
-    let mut current = written(&app, &name, &query).await?;
+    let mut current = about.written().await?;
     if operation::deletion(&current, cascade, policy)?.is_some() {
         let decide = |current: &Value| {
             Ok(operation::deletion(current, cascade, policy)?.unwrap_or_else(|| json!({})))
         };
-        current = app.applications.change(&name, decide).await?;
+        current = app.applications.change(name, decide).await?;
     }
     app.applications.delete(&current).await?;
     tracing::info!(app = %name, user = %caller.user, ?cascade, "deletion was requested");
@@ -128,63 +119,35 @@ pub(super) async fn delete(
 }
 
 pub(super) async fn sync(
-    State(app): State<App>,
-    Path(name): Path<String>,
+    about: About,
     Extension(caller): Extension<Caller>,
-    query: Query,
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Answer {
-    written(&app, &name, &query).await?;
-    let decide = |current: &Value| request.patch(current, &caller.user);
-    let started = app.applications.change(&name, decide).await?;
-    tracing::info!(app = %name, user = %caller.user, "sync was requested");
-    Ok(Json(started))
+    about.change(&caller, "sync", |current| request.patch(current, &caller.user)).await.map(Json)
 }
 
 pub(super) async fn rollback(
-    State(app): State<App>,
-    Path(name): Path<String>,
+    about: About,
     Extension(caller): Extension<Caller>,
-    query: Query,
     JsonBody(request): JsonBody<RollbackRequest>,
 ) -> Answer {
-    written(&app, &name, &query).await?;
-    let decide = |current: &Value| request.patch(current, &caller.user);
-    let started = app.applications.change(&name, decide).await?;
-    tracing::info!(app = %name, user = %caller.user, "rollback was requested");
-    Ok(Json(started))
+    let patch = |current: &Value| request.patch(current, &caller.user);
+    about.change(&caller, "rollback", patch).await.map(Json)
 }
 
-pub(super) async fn terminate(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    Extension(caller): Extension<Caller>,
-    query: Query,
-) -> Answer {
-    written(&app, &name, &query).await?;
-    app.applications.change(&name, operation::terminate).await?;
-    tracing::info!(app = %name, user = %caller.user, "the operation is to be terminated");
+pub(super) async fn terminate(about: About, Extension(caller): Extension<Caller>) -> Answer {
+    about.change(&caller, "the end of the operation", operation::terminate).await?;
     Ok(Json(json!({})))
 }
 
-pub(super) async fn resource_tree(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    query: Query,
-) -> Answer {
-    board(&app, &name, &query)?;
-    let nodes = nodes(&app, &name)?;
-    Ok(Json(shapes::tree(&nodes, &ObjectFilter::parse(&query))))
+pub(super) async fn resource_tree(about: About) -> Answer {
+    about.shown()?;
+    Ok(Json(shapes::tree(&about.nodes()?, &ObjectFilter::parse(&about.query))))
 }
 
-pub(super) async fn managed_resources(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    query: Query,
-) -> Answer {
-    board(&app, &name, &query)?;
-    let detail = detail(&app, &name).await?;
-    let filter = ObjectFilter::parse(&query);
+pub(super) async fn managed_resources(about: About) -> Answer {
+    let detail = about.detail().await?;
+    let filter = ObjectFilter::parse(&about.query);
     let items: Vec<Value> = detail
         .resources
         .iter()
@@ -194,10 +157,9 @@ pub(super) async fn managed_resources(
     Ok(Json(filter.fields.select(json!({"items": items}))))
 }
 
-pub(super) async fn diff(State(app): State<App>, Path(name): Path<String>, query: Query) -> Answer {
-    board(&app, &name, &query)?;
-    let detail = detail(&app, &name).await?;
-    let filter = ObjectFilter::parse(&query);
+pub(super) async fn diff(about: About) -> Answer {
+    let detail = about.detail().await?;
+    let filter = ObjectFilter::parse(&about.query);
     let resources: Vec<_> = detail
         .resources
         .into_iter()
@@ -211,24 +173,15 @@ pub(super) async fn diff(State(app): State<App>, Path(name): Path<String>, query
     Ok(Json(differences))
 }
 
-pub(super) async fn drift(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    query: Query,
-) -> Answer {
-    board(&app, &name, &query)?;
-    let detail = detail(&app, &name).await?;
-    Ok(Json(json!({"items": detail.drifts})))
+pub(super) async fn drift(about: About) -> Answer {
+    Ok(Json(json!({"items": about.detail().await?.drifts})))
 }
 
-pub(super) async fn manifests(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    query: Query,
-) -> Answer {
-    let shown = board(&app, &name, &query)?;
+pub(super) async fn manifests(about: About) -> Answer {
+    let shown = about.shown()?;
+    let About { app, name, query } = &about;
     let revision = query.first("revision").unwrap_or_default();
-    let rendering = app.handle.manifests(&name, revision);
+    let rendering = app.handle.manifests(name, revision);
     let Ok(rendered) = timeout(RENDER_DEADLINE, rendering).await else {
         let message = format!("the manifests of {name} are not ready yet, try again");
         return Err(ApiError::new(Reason::Busy, message));
@@ -247,18 +200,15 @@ pub(super) async fn manifests(
     })))
 }
 
-pub(super) async fn events(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    query: Query,
-) -> Answer {
-    let shown = board(&app, &name, &query)?;
+pub(super) async fn events(about: About) -> Answer {
+    let shown = about.shown()?;
+    let About { app, name, query } = &about;
     let uid = query.first("resourceUID").unwrap_or_default();
     if uid.is_empty() && query.first("resourceName").is_none() {
-        return app.applications.events(&app.namespace, &name, meta::uid(&shown)).await.map(Json);
+        return app.applications.events(&app.namespace, name, meta::uid(&shown)).await.map(Json);
     }
     // Events of objects that the application does not hold are none of the caller's business.
-    let nodes = nodes(&app, &name)?;
+    let nodes = about.nodes()?;
     let node = nodes.iter().find(|node| {
         node.uid == uid
             && query.first("resourceName").is_none_or(|asked| asked == node.id.name)
@@ -274,34 +224,4 @@ pub(super) async fn events(
         namespace => namespace,
     };
     app.applications.events(namespace, &node.id.name, &node.uid).await.map(Json)
-}
-
-/// The application as the board shows it, when it is in the namespace and project asked for.
-pub(super) fn board(app: &App, name: &str, query: &Query) -> Result<Arc<Value>, ApiError> {
-    let shown = app.handle.board.get(name).ok_or_else(|| ApiError::no_application(name))?;
-    asked_for(app, name, query, &shown)?;
-    Ok(shown)
-}
-
-/// The same, read from Kubernetes: what a change starts from.
-async fn written(app: &App, name: &str, query: &Query) -> Result<Value, ApiError> {
-    let current = app.applications.get(name).await?;
-    asked_for(app, name, query, &current)?;
-    Ok(current)
-}
-
-fn asked_for(app: &App, name: &str, query: &Query, found: &Value) -> Result<(), ApiError> {
-    let project = found.pointer("/spec/project").and_then(Value::as_str).unwrap_or("default");
-    let elsewhere = query.first("appNamespace").is_some_and(|asked| asked != app.namespace);
-    let mut projects = query.all("project").chain(query.all("projects")).peekable();
-    let of_project = projects.peek().is_none() || projects.any(|asked| asked == project);
-    if elsewhere || !of_project { Err(ApiError::no_application(name)) } else { Ok(()) }
-}
-
-fn nodes(app: &App, name: &str) -> Result<Vec<Node>, ApiError> {
-    app.handle.nodes(name).ok_or_else(|| ApiError::no_application(name))
-}
-
-async fn detail(app: &App, name: &str) -> Result<Detail, ApiError> {
-    app.handle.detail(name).await.ok_or_else(|| ApiError::no_application(name))
 }

@@ -224,11 +224,39 @@ fn may_start(app: &Value) -> Result<(), ApiError> {
     if meta::is_terminating(app) {
         return Err(deleting());
     }
-    if app.get("operation").is_some_and(|operation| !operation.is_null()) {
-        let message = "another operation is already in progress";
-        return Err(ApiError::new(Reason::OperationInProgress, message));
+    match app.get("operation").filter(|operation| !operation.is_null()) {
+        Some(busy) => Err(ApiError::new(Reason::OperationInProgress, in_progress(app, busy))),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Which operation stands in the way: what it does, who asked for it, how far it is. Begins with
+/// Argo CD's words, because clients look for them.
+fn in_progress(app: &Value, busy: &Value) -> String {
+    let text = |value: &'_ Value, pointer: &str| {
+        let text = value.pointer(pointer).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let dry = busy.pointer("/sync/dryRun").and_then(Value::as_bool).unwrap_or_default();
+    let mut words = if dry { "a dry run of a sync" } else { "a sync" }.to_owned();
+    if let Some(revision) = text(busy, "/sync/revision") {
+        words.push_str(&format!(" to {revision}"));
+    }
+    if let Some(user) = text(busy, "/initiatedBy/username") {
+        words.push_str(&format!(" by {user}"));
+    }
+    let phase = text(app, "/status/operationState/phase");
+    match phase.filter(|phase| matches!(phase.as_str(), "Running" | "Terminating")) {
+        Some(phase) => {
+            let since = text(app, "/status/operationState/startedAt").unwrap_or_default();
+            words.push_str(&format!(", {phase} since {since}"));
+            if let Some(message) = text(app, "/status/operationState/message") {
+                words.push_str(&format!(" ({message})"));
+            }
+        }
+        None => words.push_str(", about to begin"),
+    }
+    format!("another operation is already in progress: {words}")
 }
 
 fn deleting() -> ApiError {

@@ -99,7 +99,9 @@ pub(super) fn is_modified(resource: &ManagedResource) -> bool {
         (Some(_), Some(live)) => {
             resource.predicted.as_ref().is_some_and(|predicted| predicted != live)
         }
-        _ => true,
+        // Without a target and with a prediction: whether Git names it could not be found out.
+        (None, Some(live)) => resource.predicted.as_ref() != Some(live),
+        (_, None) => true,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, pin::Pin, sync::Arc, time:
 
 use axum::{
     Extension,
-    extract::{Path, State},
+    extract::State,
     response::sse::{Event, KeepAlive, KeepAliveStream, Sse},
 };
 use futures::Stream;
@@ -25,8 +25,8 @@ use crate::{
 
 use super::{
     App, STREAMS_MAX,
+    about::About,
     access::Caller,
-    applications,
     error::{ApiError, Reason},
     filter::Filter,
     query::Query,
@@ -215,12 +215,11 @@ async fn send(sender: &mpsc::Sender<Event>, message: &Value) -> Option<()> {
 
 /// The tree of one application, whenever it changes.
 pub(super) async fn resource_tree(
-    State(app): State<App>,
-    Path(name): Path<String>,
+    about: About,
     Extension(caller): Extension<Caller>,
-    query: Query,
 ) -> Result<EventStream, ApiError> {
-    applications::board(&app, &name, &query)?;
+    about.shown()?;
+    let About { app, name, query } = about;
     let filter = ObjectFilter::parse(&query);
     let (sender, events) = mpsc::channel(EVENTS_BUFFERED_MAX);
     let handle = app.handle.clone();

@@ -102,6 +102,18 @@ pub enum CredentialError {
         /// The kind.
         kind: &'static str,
     },
+    /// A proxy for a protocol that can't go through one. Going around it unasked is no answer:
+    /// whoever set it may have had a reason.
+    #[error(
+        "Secret {secret} sets a proxy, and only http and https go through one: use the https URL of \
+         {repository}, list its host in the key `noProxy`, or remove the key `proxy`"
+    )]
+    Proxy {
+        /// The Secret's name.
+        secret: String,
+        /// The repository's URL.
+        repository: String,
+    },
 }
 
 impl CredentialBook {
@@ -159,6 +171,16 @@ impl CredentialBook {
         }
         if let Some(template) = template.filter(|_| !gives_own) {
             template.lend(&mut access);
+        }
+        if let (Some(_), Some(host)) = (&access.proxy, url::host(url))
+            && !url::is_http(url)
+            && !url::is_excepted(&host, &access.no_proxy)
+        {
+            let giver = repository.filter(|entry| entry.access.proxy.is_some()).or(template);
+            return Err(CredentialError::Proxy {
+                secret: giver.map(|entry| entry.secret.clone()).unwrap_or_default(),
+                repository: url::redacted(url),
+            });
         }
         let (plain_url, in_url) = split_password(url);
         access.url = plain_url;

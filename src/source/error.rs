@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::url;
 use crate::{
     object::Turn,
     worker::{
@@ -115,10 +116,15 @@ pub enum SourceError {
         repository: String,
     },
     /// The repository is there and the revision is not.
-    #[error("revision {revision:?} was not found in repository {repository}: {}", why(*missing))]
+    #[error(
+        "revision {revision:?} was not found in repository {repository}: {}",
+        why(*missing, tag_prefix)
+    )]
     RevisionNotFound {
         /// As in the application.
         revision: String,
+        /// The prefix of tags that it was looked up among; empty for all.
+        tag_prefix: String,
         /// The repository's URL.
         repository: String,
         /// What is missing.
@@ -201,10 +207,15 @@ pub enum SourceError {
     },
 }
 
-fn why(missing: Missing) -> String {
+fn why(missing: Missing, tag_prefix: &str) -> String {
     match missing {
         Missing::Unknown => "there is no such branch, tag or ref".to_owned(),
-        Missing::NoVersion => "no tag is a version in this range".to_owned(),
+        Missing::NoVersion if tag_prefix.is_empty() => {
+            "no tag is a version in this range".to_owned()
+        }
+        Missing::NoVersion => {
+            format!("no tag {tag_prefix}VERSION has a version in this range; see tagPrefix")
+        }
         Missing::Abbreviated => "no branch or tag has this name and no commit begins so".to_owned(),
         Missing::Ambiguous => {
             format!("more than one commit begins so; give more than {ABBREVIATED_CHARS_MIN} digits")
@@ -245,6 +256,36 @@ impl SourceError {
             | Self::Setting { .. }
             | Self::Program { .. }
             | Self::Disk { .. } => Turn::Operator,
+        }
+    }
+
+    /// The same error about the same repository, whose URL somebody spells like this: an error
+    /// names it as the one who reads it wrote it.
+    #[must_use]
+    pub fn spelled(mut self, url: &str) -> Self {
+        *self.repository_mut() = url::redacted(url);
+        self
+    }
+
+    fn repository_mut(&mut self) -> &mut String {
+        match self {
+            Self::NotFound { repository, .. }
+            | Self::Authentication { repository, .. }
+            | Self::PlainHttp { repository }
+            | Self::Tls { repository, .. }
+            | Self::HostKey { repository, .. }
+            | Self::Timeout { repository, .. }
+            | Self::Unreachable { repository, .. }
+            | Self::TooLarge { repository, .. }
+            | Self::Empty { repository }
+            | Self::RevisionNotFound { repository, .. }
+            | Self::NotARepository { repository, .. }
+            | Self::Url { repository, .. }
+            | Self::Setting { repository, .. }
+            | Self::Program { repository, .. }
+            | Self::MirrorDamaged { repository, .. }
+            | Self::Disk { repository, .. }
+            | Self::Poll { repository, .. } => repository,
         }
     }
 
@@ -289,8 +330,9 @@ impl SourceError {
 
     /// The revision means nothing in this repository.
     pub(super) fn missing(about: &Subject, target: &Target, missing: Missing) -> Self {
-        let (revision, repository) = (target.revision.clone(), about.repository.clone());
-        Self::RevisionNotFound { revision, repository, missing }
+        let Target { revision, tag_prefix } = target.clone();
+        let repository = about.repository.clone();
+        Self::RevisionNotFound { revision, tag_prefix, repository, missing }
     }
 }
 

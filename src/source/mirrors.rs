@@ -195,7 +195,9 @@ impl Mirrors {
             Freshness::AtMost(age) => asked.checked_sub(age).unwrap_or(asked),
             Freshness::Now => asked,
         };
-        self.mirror(access)?.resolve(&self.shared, &target.into(), since).await
+        let answer = self.mirror(access)?.resolve(&self.shared, &target.into(), since).await;
+        // Who shares a mirror may spell its URL in another way.
+        answer.map_err(|error| error.spelled(&access.url))
     }
 
     /// Opens a commit by its full id; fetches it when the mirror does not have it.
@@ -204,7 +206,8 @@ impl Mirrors {
         access: &RepoAccess,
         commit: &str,
     ) -> Result<Arc<Snapshot>, SourceError> {
-        self.mirror(access)?.snapshot(&self.shared, commit).await
+        let answer = self.mirror(access)?.snapshot(&self.shared, commit).await;
+        answer.map_err(|error| error.spelled(&access.url))
     }
 
     /// Author, date and message of a commit, given by its full id; fetches it when needed.
@@ -230,7 +233,7 @@ impl Mirrors {
             directory: home.display().to_string(),
             bytes_max: self.shared.options.mirror_bytes_max,
         };
-        if access.url.starts_with("http://") && has_credentials(access) {
+        if url::canonical(&access.url).starts_with("http://") && has_credentials(access) {
             return Err(SourceError::PlainHttp { repository: about.repository });
         }
         let mut mirrors = self.shared.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,12 +273,13 @@ fn has_credentials(access: &RepoAccess) -> bool {
     access.basic.is_some() || access.bearer.is_some()
 }
 
-/// The name of a mirror's directory: same repository and same credentials, same mirror. Nobody
+/// The name of a mirror's directory: same repository, however its URL is spelled, and same
+/// credentials, same mirror. Nobody
 /// reads with other credentials what was fetched with these.
 fn identity(access: &RepoAccess) -> String {
     let RepoAccess { basic, bearer, ssh_key, client_identity, .. } = access;
     let flags = (access.insecure_tls, access.insecure_host_key);
-    let who = (&access.url, basic, bearer, ssh_key, client_identity, flags);
+    let who = (url::canonical(&access.url), basic, bearer, ssh_key, client_identity, flags);
     let bytes = serde_json::to_vec(&who).expect("strings and flags have a JSON form");
     let digest = Sha256::digest(&bytes);
     digest.iter().take(NAME_BYTES).fold(String::new(), |mut name, byte| {

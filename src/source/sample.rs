@@ -96,10 +96,13 @@ fn write_tree(
                 (tree::EntryKind::Blob, *path, blob, 1)
             }
             Some((directory, _)) => {
-                let inside = |path: &str| path.strip_prefix(directory)?.strip_prefix('/').map(str::len);
+                let inside =
+                    |path: &str| path.strip_prefix(directory)?.strip_prefix('/').map(str::len);
                 let count = rest.iter().take_while(|(path, _)| inside(path).is_some()).count();
-                let below: Vec<_> =
-                    rest[..count].iter().map(|(path, bytes)| (&path[directory.len() + 1..], *bytes)).collect();
+                let below: Vec<_> = rest[..count]
+                    .iter()
+                    .map(|(path, bytes)| (&path[directory.len() + 1..], *bytes))
+                    .collect();
                 (tree::EntryKind::Tree, directory, write_tree(repository, &below)?, count)
             }
         };

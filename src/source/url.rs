@@ -1,18 +1,45 @@
-//! Comparing the URLs of repositories.
-//!
-//! Argo CD compares repository URLs in lower case as a whole, and so do we: what people write in
-//! Secrets, Applications and webhooks must meet, and hosting services ignore the case of paths.
+//! What the URL of a repository says about servers, mirrors, proxies and credentials.
 
-/// A repository's URL in the form in which two spellings of it are equal, as Argo CD makes it: lower
-/// case, without `.git` and slashes at the end; `git@host:path` and `ssh://git@host/path` are one.
-pub fn normalized(url: &str) -> String {
-    let lower = url.trim().to_lowercase();
-    let address = match scp_like(&lower) {
-        Some((host, path)) => format!("{host}/{}", path.trim_start_matches('/')),
-        None => lower.strip_prefix("ssh://").unwrap_or(&lower).to_owned(),
+use std::net::IpAddr;
+
+pub use crate::object::repository::normalized;
+use crate::object::repository::scp_like;
+
+/// The URL in the one form that all spellings of it share which reach the same repository for sure:
+/// scheme and host in lower case, no default port, neither `.git` nor slashes at the end.
+///
+/// Narrower than [`normalized`], because repositories with equal forms share one mirror: the case
+/// of a path may tell two repositories of one server apart, and on a disk `repo` may lie beside
+/// `repo.git`.
+pub fn canonical(url: &str) -> String {
+    let url = url.trim();
+    let lowered = |authority: &str| match authority.rsplit_once('@') {
+        Some((user, host)) => format!("{user}@{}", host.to_lowercase()),
+        None => authority.to_lowercase(),
     };
-    let address = address.trim_end_matches('/');
-    address.strip_suffix(".git").unwrap_or(address).trim_end_matches('/').to_owned()
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return match scp_like(url) {
+            Some((authority, path)) => format!("{}:{}", lowered(authority), without_ending(path)),
+            None => url.trim_end_matches('/').to_owned(),
+        };
+    };
+    let scheme = scheme.to_lowercase();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        "ssh" => ":22",
+        "git" => ":9418",
+        _ => return format!("{scheme}://{authority}{}", path.trim_end_matches('/')),
+    };
+    let authority = lowered(authority);
+    let authority = authority.strip_suffix(port).unwrap_or(&authority);
+    format!("{scheme}://{authority}{}", without_ending(path))
+}
+
+fn without_ending(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/')
 }
 
 /// True when both URLs name the same repository in the same way.
@@ -46,6 +73,41 @@ pub fn host(url: &str) -> Option<String> {
     host_and_path(url).map(|(host, _)| host).filter(|host| !host.is_empty())
 }
 
+/// True for what is spoken over http, with or without TLS.
+pub fn is_http(url: &str) -> bool {
+    let lower = url.trim().to_lowercase();
+    lower.starts_with("https://") || lower.starts_with("http://")
+}
+
+/// True when `no_proxy` (hosts, domains, addresses and networks, separated by commas) excepts a
+/// host, as the HTTP client reads it: a domain covers what is below it, `*` is everything.
+pub fn is_excepted(host: &str, no_proxy: &str) -> bool {
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    no_proxy.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+        if let Some(address) = address {
+            let (network, bits) = entry.split_once('/').unwrap_or((entry, ""));
+            return entry == "*" || is_within(address, network, bits);
+        }
+        let domain = entry.trim_start_matches('.').to_lowercase();
+        let below = host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));
+        entry == "*" || host == domain || below
+    })
+}
+
+/// True when an address agrees with a network in its first `bits`; no bits are all of them.
+fn is_within(address: IpAddr, network: &str, bits: &str) -> bool {
+    let numbers = match (address, network.parse()) {
+        (IpAddr::V4(a), Ok(IpAddr::V4(b))) => (u32::from(a).into(), u32::from(b).into(), 32_u32),
+        (IpAddr::V6(a), Ok(IpAddr::V6(b))) => (u128::from(a), u128::from(b), 128),
+        _ => return false,
+    };
+    let (a, b, width) = numbers;
+    let bits = if bits.is_empty() { Some(width) } else { bits.parse().ok() };
+    let Some(left) = bits.and_then(|bits| width.checked_sub(bits)) else { return false };
+    let cut = |number: u128| number.checked_shr(left).unwrap_or_default();
+    cut(a) == cut(b)
+}
+
 /// The URL as people may see it: a password in it is left out.
 pub fn redacted(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
@@ -55,13 +117,6 @@ pub fn redacted(url: &str) -> String {
         Some((user, _)) => format!("{scheme}://{user}@{host}{path}"),
         None => url.to_owned(),
     }
-}
-
-/// `user@host:path`, the form that git took over from scp.
-fn scp_like(url: &str) -> Option<(&str, &str)> {
-    let (host, path) = url.split_once(':')?;
-    let plain = !host.is_empty() && !host.contains('/') && !path.starts_with("//");
-    plain.then_some((host, path))
 }
 
 fn host_and_path(url: &str) -> Option<(String, String)> {
@@ -111,6 +166,37 @@ mod tests {
     }
 
     #[test]
+    fn spellings_that_share_a_mirror_have_one_form() {
+        let table = [
+            ("https://GitHub.com/Org/Repo.git", "https://github.com/Org/Repo"),
+            ("HTTPS://github.com:443/Org/Repo/", "https://github.com/Org/Repo"),
+            (" https://github.com/Org/Repo.git/ ", "https://github.com/Org/Repo"),
+            ("https://bob@github.com/Org/Repo", "https://bob@github.com/Org/Repo"),
+            ("https://github.com:8443/Org/Repo", "https://github.com:8443/Org/Repo"),
+            ("http://git.example:80/r.git", "http://git.example/r"),
+            ("http://git.example:443/r", "http://git.example:443/r"),
+            ("ssh://Git@Git.Example:22/r.git", "ssh://Git@git.example/r"),
+            ("ssh://git@[::1]:22/r", "ssh://git@[::1]/r"),
+            ("git://git.example:9418/r", "git://git.example/r"),
+            ("Git@Git.Example:Org/r.git", "Git@git.example:Org/r"),
+            ("file:///srv/Repo.git/", "file:///srv/Repo.git"),
+            ("/srv/Repo.git/", "/srv/Repo.git"),
+        ];
+        for (url, expected) in table {
+            assert_eq!(canonical(url), expected, "{url}");
+            assert_eq!(canonical(expected), expected);
+        }
+        let different = [
+            ("https://git.example/a", "https://git.example/A"),
+            ("https://git.example/a", "http://git.example/a"),
+            ("file:///srv/a", "file:///srv/a.git"),
+        ];
+        for (a, b) in different {
+            assert_ne!(canonical(a), canonical(b), "{a} {b}");
+        }
+    }
+
+    #[test]
     fn a_webhook_names_a_repository_whatever_the_protocol() {
         let web = "https://github.com/org/repo";
         let same = [
@@ -146,6 +232,29 @@ mod tests {
         ];
         for (prefix, url, expected) in table {
             assert_eq!(covers(prefix, url), expected, "{prefix} {url}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_excepted_from_the_proxy_as_the_http_client_reads_it() {
+        let table = [
+            ("git.example.com", "git.example.com", true),
+            ("git.example.com", "localhost, .Example.com", true),
+            ("git.example.com", "example.com", true),
+            ("git.example.com", "*", true),
+            ("notexample.com", "example.com", false),
+            ("git.example.com", "", false),
+            ("git.example.com", "10.0.0.0/8", false),
+            ("10.1.2.3", "10.0.0.0/8", true),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("10.1.2.3", "10.1.2.0/32,11.0.0.0/8", false),
+            ("10.1.2.3", "10.1.2.3/33", false),
+            ("10.1.2.3", "0.0.0.0/0", true),
+            ("[fd00::1]", "fd00::/16", true),
+            ("[fd00::1]", "fe00::/16", false),
+        ];
+        for (host, no_proxy, expected) in table {
+            assert_eq!(is_excepted(host, no_proxy), expected, "{host} {no_proxy:?}");
         }
     }
 

@@ -46,13 +46,16 @@ pub(crate) async fn begin_automated(pass: &mut Pass<'_>, work: &mut Work) {
     let operation = operation::automated(&pass.app, &work.resolved);
     let mut state = operation::start(operation, pass.now);
     // A try that follows a failed one of the same revision is counted, so that pauses grow.
-    if let Some(last) = operation::last_attempt(&pass.app, &work.resolved)
+    if let Some(last) = operation::last_attempt(pass.last_operation(), &work.resolved)
         && last.phase.is_failure()
     {
         state.retry_count = last.retry_count + 1;
     }
-    let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
-    pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
+    // That there are more tries after the first is told by the condition.
+    if state.retry_count == 0 {
+        let text = format!("automated sync to {}", work.resolved.revisions.join(", "));
+        pass.tell(EventType::Normal, EventReason::OperationStarted, &text);
+    }
     pass.operation = Some(state);
     operate(pass, work).await;
 }
@@ -80,7 +83,7 @@ pub(crate) async fn operate(pass: &mut Pass<'_>, work: &mut Work) {
         if decision.plan.steps.is_empty() {
             return settle(pass, work, &sync, decision);
         }
-        if announces_kinds(&decision.plan) && !pass.publish(Some(work), false).await {
+        if brings_new_kinds(pass, &decision.plan) && !pass.publish(Some(work), false).await {
             return;
         }
         let outcome = execute(pass, &decision.plan).await;
@@ -158,10 +161,16 @@ pub(crate) fn subjects(work: &Work) -> Vec<Subject> {
     work.view.seen.iter().map(|seen| seen.subject.clone()).collect()
 }
 
-/// True when something is created: the kinds have to stand in the status first, so that a process
-/// that is killed in between finds all it has made.
-fn announces_kinds(plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| step.action == Action::Create)
+/// True when an object of a kind is written that the status does not name yet: it has to stand
+/// there first, so that a process that is killed in between finds all that it has made.
+fn brings_new_kinds(pass: &Pass<'_>, plan: &Plan) -> bool {
+    let resources = pass.app.status.as_ref().map(|status| status.resources.as_slice());
+    let named = |kind: &GroupKind| {
+        let mut named = resources.unwrap_or_default().iter();
+        named.any(|entry| entry.group == kind.group && entry.kind == kind.kind)
+    };
+    let written = plan.steps.iter().filter(|step| step.action != Action::Prune);
+    written.map(|step| step.id.group_kind()).any(|kind| !named(&kind))
 }
 
 /// Executes a plan against the cluster.
@@ -272,6 +281,12 @@ fn settle(pass: &mut Pass<'_>, work: &Work, sync: &SyncOperation, decision: Deci
         }
         if let Some(state) = &mut pass.operation {
             state.message = waiting.message;
+        }
+        return;
+    }
+    if let Some(waiting) = pass.unconfirmed(work, sync) {
+        if let Some(state) = &mut pass.operation {
+            state.message = waiting;
         }
         return;
     }
@@ -409,19 +424,8 @@ async fn create_namespace(pass: &Pass<'_>, work: &Work) -> Result<(), Refusal> {
         body["metadata"]["labels"] = json!(managed.labels);
         body["metadata"]["annotations"] = json!(managed.annotations);
     }
-    let step = Step {
-        id,
-        gvk: GroupVersionKind::parse("v1", "Namespace"),
-        action: Action::Create,
-        body: Some(Arc::new(body)),
-        uid: String::new(),
-        tier: 0,
-        needs: Vec::new(),
-        yields: Vec::new(),
-        force: false,
-        validate: true,
-        propagation: "Foreground",
-    };
+    let gvk = GroupVersionKind::parse("v1", "Namespace");
+    let step = Step::new(id, gvk, Action::Create, Some(Arc::new(body)));
     let outcome = execute(pass, &Plan { steps: vec![step] }).await;
     match outcome.results.into_iter().next() {
         Some(StepResult::Refused(refusal)) => Err(refusal),

@@ -1,7 +1,7 @@
 //! What every pass has at hand: the edges, the shared caches, the settings.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -119,6 +119,13 @@ impl Context {
                 false
             }
         }
+    }
+
+    /// Gives up everything that is held for an application: watches, polls, claims.
+    pub(crate) fn forget(&self, name: &str) {
+        self.store.forget(name);
+        self.sources.read_by_nobody(name);
+        self.claims.set(name, BTreeSet::new());
     }
 
     /// Puts an Application resource on the board.

@@ -10,7 +10,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
-use crate::object::meta;
+use crate::{
+    cluster::Waiting,
+    object::{LiveObject, meta},
+};
 
 /// The annotation that asks for a refresh.
 pub(crate) const REFRESH: &str = "argocd.argoproj.io/refresh";
@@ -23,6 +26,9 @@ pub(crate) struct Entry {
     latest: Mutex<Arc<Value>>,
     bell: Notify,
     rung: Mutex<Option<Instant>>,
+    unmanaged: Mutex<Vec<Arc<LiveObject>>>,
+    /// There while Git names a kind that the cluster does not serve.
+    kinds: Mutex<Option<Waiting>>,
     /// What passes remember; held for the length of a pass.
     pub(crate) memory: tokio::sync::Mutex<Memory>,
     /// Cancelled when the resource is gone.
@@ -37,6 +43,8 @@ impl Entry {
             latest: Mutex::new(Arc::new(resource)),
             bell: Notify::new(),
             rung: Mutex::new(None),
+            unmanaged: Mutex::default(),
+            kinds: Mutex::default(),
             memory: tokio::sync::Mutex::default(),
             gone: stop.child_token(),
         }
@@ -68,6 +76,27 @@ impl Entry {
     /// Waits until somebody asks for a pass.
     pub(crate) async fn asked(&self) {
         self.bell.notified().await;
+    }
+
+    /// Keeps what Git names and the cluster holds without our tracking id: the store knows no more
+    /// of it than that it is there.
+    pub(crate) fn set_unmanaged(&self, objects: Vec<Arc<LiveObject>>) {
+        *self.unmanaged.lock().unwrap_or_else(PoisonError::into_inner) = objects;
+    }
+
+    /// The same, as the last pass saw it.
+    pub(crate) fn unmanaged(&self) -> Vec<Arc<LiveObject>> {
+        self.unmanaged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for kinds that the cluster does not serve, or no longer.
+    pub(crate) fn wait_for_kinds(&self, waiting: Option<Waiting>) {
+        *self.kinds.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    }
+
+    /// True while it waits for kinds.
+    pub(crate) fn waits_for_kinds(&self) -> bool {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// When the first of the calls since the last pass came.

@@ -1,7 +1,7 @@
 //! All applications: one entry and one task for each, born and ended by the watch on the resource.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -64,6 +64,14 @@ impl Fleet {
         self.all().iter().for_each(|entry| entry.wake());
     }
 
+    /// Asks for passes over the applications that wait for a kind, whenever kinds come or go.
+    pub(crate) async fn follow_kinds(self: Arc<Self>, ctx: Arc<Context>) {
+        let mut changes = ctx.cluster.discovery().changes();
+        while changes.changed().await.is_ok() {
+            self.all().iter().filter(|entry| entry.waits_for_kinds()).for_each(|e| e.wake());
+        }
+    }
+
     /// Takes over a resource as the watch has it.
     pub(crate) fn seen(self: &Arc<Self>, ctx: &Arc<Context>, resource: Value) {
         let name = meta::name(&resource).to_owned();
@@ -85,10 +93,9 @@ impl Fleet {
     pub(crate) fn gone(&self, ctx: &Context, name: &str) {
         let Some(entry) = self.lock().remove(name) else { return };
         entry.gone.cancel();
+        entry.wait_for_kinds(None);
         ctx.board.remove(name);
-        ctx.store.forget(name);
-        ctx.sources.read_by_nobody(name);
-        ctx.claims.set(name, BTreeSet::new());
+        ctx.forget(name);
     }
 
     /// The task of one application: one pass at a time, whenever somebody asks for one.
@@ -121,8 +128,9 @@ impl Fleet {
                     () = entry.gone.cancelled() => return,
                 }
             }
-            let Ok(_slot) = self.slots.acquire().await else { return };
+            // The memory first: the status API may hold it for a moment, and a slot is for work.
             let mut memory = entry.memory.lock().await;
+            let Ok(_slot) = self.slots.acquire().await else { return };
             let end = tokio::select! {
                 end = pass::pass(&ctx, &entry, &mut memory) => end,
                 () = patience(&entry) => return,

@@ -10,7 +10,6 @@ use super::{
     entry::Entry,
     fleet::Fleet,
     observe::{self, Seen},
-    operation::Resolved,
     read,
     readiness::{Need, Readiness},
     tree::{self, Node},
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     api::Application,
     apply,
-    object::{GroupVersionKind, ObjectId, mask},
+    object::{GroupVersionKind, LiveObject, ObjectId, mask},
     plan::{decide::State, permit::IN_CLUSTER_NAME},
     report::{
         board::Board,
@@ -33,7 +32,7 @@ pub struct ManagedResource {
     pub id: ObjectId,
     /// Kind with version.
     pub gvk: GroupVersionKind,
-    /// As Git says; `None` for an object that Git no longer names.
+    /// As Git says; `None` for an object that Git no longer names, or may not name.
     pub target: Option<Arc<Value>>,
     /// As the cluster has it; `None` when missing.
     pub live: Option<Arc<Value>>,
@@ -107,29 +106,24 @@ impl Handle {
     /// What an application consists of right now; `None` when there is no such application.
     pub async fn detail(&self, app: &str) -> Option<Detail> {
         let (ctx, entry, app) = self.parts(app)?;
-        let mut memory = entry.memory.lock().await;
-        let mut detail =
-            Detail { drifts: memory.drifts.iter().cloned().collect(), ..Detail::default() };
+        let drifts = entry.memory.lock().await.drifts.iter().cloned().collect();
+        let mut detail = Detail { drifts, ..Detail::default() };
         let Ok(project) = read::permitted(ctx, &app) else { return Some(detail) };
         let Ok((resolved, _)) = read::resolve_spec(ctx, &app).await else { return Some(detail) };
         let Ok(desired) = read::manifests(ctx, &app, &resolved).await else { return Some(detail) };
         let kinds = observe::kinds(&app, &desired);
+        // Taken as late as possible: a pass of this application waits for it.
+        let mut memory = entry.memory.lock().await;
         let view = observe::view(ctx, &app, &project, &desired, &kinds, &mut memory).await;
         drop(memory);
         for seen in &view.seen {
             detail.resources.push(managed(ctx, seen).await);
         }
-        for live in &view.stale {
-            let mut value = live.value();
-            mask::object(&mut value);
-            detail.resources.push(ManagedResource {
-                id: live.id.clone(),
-                gvk: live.gvk.clone(),
-                target: None,
-                live: Some(Arc::new(value)),
-                predicted: None,
-            });
-        }
+        detail.resources.extend(view.stale.iter().map(|live| unnamed(live)));
+        detail.resources.extend(view.unsure.iter().map(|unsure| {
+            let shown = unnamed(&unsure.live);
+            ManagedResource { predicted: shown.live.clone(), ..shown }
+        }));
         Some(detail)
     }
 
@@ -142,24 +136,21 @@ impl Handle {
         let parsed = Application::parse((*entry.latest()).clone());
         // One that can't be read may have objects all the same.
         let instance = parsed.map_or_else(|_| app.to_owned(), |app| ctx.instance(&app));
-        Some(tree::nodes(&ctx.store, ctx.tracked(&instance)))
+        let roots = tree::roots(&ctx.store, ctx.tracked(&instance), entry.unmanaged());
+        Some(tree::nodes(&ctx.store, roots))
     }
 
     /// The manifests that an application renders to at a revision (its own when empty), or why
     /// it can't be rendered.
     pub async fn manifests(&self, app: &str, revision: &str) -> Result<Vec<Arc<Value>>, String> {
         let (ctx, _, app) = self.parts(app).ok_or("there is no such application")?;
-        let resolved = if revision.is_empty() {
-            read::resolve_spec(ctx, &app).await
-        } else {
-            let sync = crate::api::SyncOperation {
-                revision: revision.to_owned(),
-                ..crate::api::SyncOperation::default()
-            };
-            read::resolve_operation(ctx, &app, &sync).await
+        // As an operation would: without a revision that is what the specification says.
+        let sync = crate::api::SyncOperation {
+            revision: revision.to_owned(),
+            ..crate::api::SyncOperation::default()
         };
         let render = async {
-            let (resolved, _): (Resolved, _) = resolved?;
+            let (resolved, _) = read::resolve_operation(ctx, &app, &sync).await?;
             read::manifests(ctx, &app, &resolved).await
         };
         let desired = render.await.map_err(|stopped| stopped.condition.message)?;
@@ -203,6 +194,19 @@ impl Handle {
             watches: survey.watches,
             age_s: survey.quiet.as_secs_f64(),
         });
+    }
+}
+
+/// An object that Git does not name.
+fn unnamed(live: &LiveObject) -> ManagedResource {
+    let mut value = live.value();
+    mask::object(&mut value);
+    ManagedResource {
+        id: live.id.clone(),
+        gvk: live.gvk.clone(),
+        target: None,
+        live: Some(Arc::new(value)),
+        predicted: None,
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{handle::DriftRecord, operation::Resolved};
 use crate::{
-    api::Destination,
+    api::{Destination, OperationState},
     cluster::KindTable,
     object::{ObjectId, Turn},
     plan::{Desired, Fingerprint, gate},
@@ -34,8 +34,8 @@ pub(crate) struct Memory {
     pub(crate) drifts: VecDeque<DriftRecord>,
     /// The present revision and source were synced, or found in sync, before.
     pub(crate) synced: bool,
-    /// Commits of the sources at which the application was last found in sync.
-    pub(crate) synced_at: Vec<String>,
+    /// The sources with their commits, and the destination, that were last found in sync.
+    pub(crate) synced_at: Option<(Resolved, Destination)>,
     /// Who has to act after the last failure.
     pub(crate) turn: Option<Turn>,
     /// An apply was refused because an object that is to be pruned stands in its way.
@@ -45,9 +45,21 @@ pub(crate) struct Memory {
     pub(crate) pruned: HashMap<String, bool>,
     /// What Git wanted when it was last asked.
     pub(crate) desired: Option<Wanted>,
+    /// The last failure of an automated sync that was not worth a write, beside the one in the
+    /// status that it repeats.
+    pub(crate) repeated: Option<Repeated>,
     /// When the status was last written.
     pub(crate) written_at: Option<Instant>,
     heals: HashMap<ObjectId, Row>,
+}
+
+/// A failure that says what the status says already.
+#[derive(Debug)]
+pub(crate) struct Repeated {
+    /// As the status has it.
+    pub(crate) told: OperationState,
+    /// As it last was: from this the next try is counted.
+    pub(crate) last: OperationState,
 }
 
 /// What Git wants, and everything that this depends on.

@@ -15,7 +15,7 @@ use crate::{
     apply,
     cluster::{Presence, Store, WatchState},
     health::{self, Child, Health},
-    object::{GroupKind, LiveObject, ObjectId, Turn},
+    object::{GroupKind, LiveObject, ObjectId, Turn, meta, tracking},
     plan::{
         self, Desired, FieldDrift, Fingerprint, Kinds, ScopeOf, Step, Target, Verdict,
         decide::{State, Subject},
@@ -39,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) drifts: Vec<FieldDrift>,
     /// It was there and is not any more.
     pub(crate) deleted: bool,
+    /// Another tool applied it, and as Git says: an apply would change nothing but its owner.
+    pub(crate) agrees: bool,
     /// Why it must not be touched, or could not be looked at.
     pub(crate) note: Option<Note>,
 }
@@ -52,6 +54,17 @@ pub(crate) enum Note {
     Forbidden(String),
     /// Its kind can't be listed or the comparison failed.
     Unseen(String),
+    /// Some of its differences do not count, and it is not known which.
+    Withheld(String),
+}
+
+/// A live object that Git may name or not.
+#[derive(Debug)]
+pub(crate) struct Unsure {
+    /// The object.
+    pub(crate) live: Arc<LiveObject>,
+    /// Health in words.
+    pub(crate) health: Option<Health>,
 }
 
 /// Everything there is to see of an application in the cluster.
@@ -61,6 +74,11 @@ pub(crate) struct View {
     pub(crate) seen: Vec<Seen>,
     /// Live objects that Git does not name.
     pub(crate) stale: Vec<Arc<LiveObject>>,
+    /// Live objects that Git does not name and that the project forbids to touch, with the reason.
+    pub(crate) forbidden: Vec<(Arc<LiveObject>, String)>,
+    /// Live objects of which nobody can say whether Git names them, because it could not be read
+    /// to the end.
+    pub(crate) unsure: Vec<Unsure>,
     /// Every kind's list is complete: only then may anything be pruned.
     pub(crate) complete: bool,
     /// What could not be looked at, in words.
@@ -113,7 +131,18 @@ pub(crate) async fn view(
     }
     let tracked = ctx.tracked(&instance);
     view.tracked = tracked.iter().filter(|live| !live.has_owner).count();
-    view.stale = stale(plan::prune::candidates(&tracked, desired), memory);
+    let unnamed = stale(plan::prune::candidates(&tracked, desired), memory);
+    if desired.complete {
+        for live in unnamed {
+            match plan::permit::live(project, &app.spec.destination, &live.id) {
+                Ok(()) => view.stale.push(live),
+                Err(why) => view.forbidden.push((live, why)),
+            }
+        }
+    } else {
+        let unsure = |live: Arc<LiveObject>| Unsure { health: assess(&ctx.store, &live), live };
+        view.unsure = unnamed.into_iter().map(unsure).collect();
+    }
     let known_before = known_before(app);
     let table = ctx.cluster.kinds();
     for target in &desired.targets {
@@ -124,12 +153,28 @@ pub(crate) async fn view(
             seen.subject.state = State::Barred;
             seen.note = Some(Note::Forbidden(why));
         }
+        withhold(&mut seen, app);
         let missing = seen.subject.state == State::Missing;
         seen.deleted = missing
             && (memory.fingerprints.contains_key(&target.id) || known_before.contains(&target.id));
         view.seen.push(seen);
     }
     view
+}
+
+/// Leaves an object alone of which some differences do not count, by a rule that can't be read: a
+/// write would reset what somebody else is meant to decide about.
+fn withhold(seen: &mut Seen, app: &Application) {
+    let id = &seen.subject.target.id;
+    let Some(field) = plan::yields::unread(id, &app.spec.ignore_differences) else { return };
+    let differs = matches!(seen.subject.state, State::Changed | State::Drifted | State::Unmanaged);
+    if differs && !seen.agrees {
+        seen.note = Some(Note::Withheld(format!(
+            "{id} differs and is not written, because spec.ignoreDifferences names fields of it by \
+             {field}, which this version can't read; name them by jsonPointers"
+        )));
+        seen.subject.state = State::Barred;
+    }
 }
 
 /// The live objects that Git does not name, as our own deletions left them: the watch may lag.
@@ -189,7 +234,15 @@ async fn see(
 
 fn seen(target: Target, state: State, live: Option<Arc<LiveObject>>) -> Seen {
     let subject = Subject { target, state, health: None, yields: Vec::new() };
-    Seen { subject, live, health: None, drifts: Vec::new(), deleted: false, note: None }
+    Seen {
+        subject,
+        live,
+        health: None,
+        drifts: Vec::new(),
+        deleted: false,
+        agrees: false,
+        note: None,
+    }
 }
 
 async fn compare(
@@ -202,6 +255,7 @@ async fn compare(
 ) -> Seen {
     let autoscaled = ctx.store.autoscaler_of(&target.id).is_some();
     let fields = plan::yields::fields(&target.id, &app.spec.ignore_differences, autoscaled);
+    let fields = plan::yields::resolve(fields, target, &live);
     let target = if fields.is_empty() {
         target.clone()
     } else {
@@ -227,7 +281,14 @@ async fn compare(
             ctx.store.settle(&live.id);
         }
         Verdict::Changed => seen.subject.state = State::Changed,
-        Verdict::Unmanaged => seen.subject.state = State::Unmanaged,
+        Verdict::Unmanaged => {
+            seen.subject.state = State::Unmanaged;
+            // An automated application takes it over now; of others it has to be known whether the
+            // tool that applied it left it as Git says.
+            if app.spec.automated().is_none() {
+                seen.agrees = would_change_nothing(ctx, &seen.subject.target, &live, memory).await;
+            }
+        }
         Verdict::Drifted(drifts) => {
             seen.subject.state = State::Drifted;
             seen.drifts = drifts;
@@ -292,21 +353,42 @@ async fn ask(ctx: &Context, seen: &mut Seen, live: &LiveObject, memory: &mut Mem
     }
 }
 
+/// True when an apply would leave an object that we never applied as it is, but for the marks of
+/// who tracks it.
+async fn would_change_nothing(
+    ctx: &Context,
+    target: &Target,
+    live: &LiveObject,
+    memory: &mut Memory,
+) -> bool {
+    let question = (target.digest, live.resource_version.clone());
+    if let Some((_, answer)) = memory.dry_runs.get(&live.id).filter(|(q, _)| *q == question) {
+        return *answer;
+    }
+    let deadline = Instant::now() + DRY_RUN_LIMIT;
+    let Ok(predicted) = apply::dry_run(&probe(target), &ctx.cluster, deadline).await else {
+        return false;
+    };
+    let answer = unmarked(predicted) == unmarked(live.value());
+    memory.dry_runs.insert(live.id.clone(), (question, answer));
+    answer
+}
+
+/// Without what changes on every write and without the marks of who tracks it.
+fn unmarked(object: Value) -> Value {
+    let mut object = strip(object);
+    if let Some(annotations) = meta::map_mut(&mut object, "annotations") {
+        for mark in tracking::MARKS {
+            annotations.remove(mark);
+        }
+    }
+    object
+}
+
 /// The apply whose outcome is asked for.
 pub(crate) fn probe(target: &Target) -> Step {
-    Step {
-        id: target.id.clone(),
-        gvk: target.gvk.clone(),
-        action: Action::Apply,
-        body: Some(Arc::clone(&target.value)),
-        uid: String::new(),
-        tier: 0,
-        needs: Vec::new(),
-        yields: Vec::new(),
-        force: false,
-        validate: true,
-        propagation: "Foreground",
-    }
+    let body = Some(Arc::clone(&target.value));
+    Step::new(target.id.clone(), target.gvk.clone(), Action::Apply, body)
 }
 
 /// True when the predicted object is the live one, ownership included.

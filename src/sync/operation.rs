@@ -99,16 +99,16 @@ pub(crate) fn automated(app: &Application, resolved: &Resolved) -> Operation {
 }
 
 /// True when the last operation brought this very revision and source into the cluster as a whole.
-pub(crate) fn succeeded_before(app: &Application, resolved: &Resolved) -> bool {
-    last_attempt(app, resolved).is_some_and(|state| state.phase == OperationPhase::Succeeded)
+pub(crate) fn succeeded_before(last: Option<&OperationState>, resolved: &Resolved) -> bool {
+    last_attempt(last, resolved).is_some_and(|state| state.phase == OperationPhase::Succeeded)
 }
 
 /// The last operation, if it was a full sync of this very revision and source.
 pub(crate) fn last_attempt<'a>(
-    app: &'a Application,
+    last: Option<&'a OperationState>,
     resolved: &Resolved,
 ) -> Option<&'a OperationState> {
-    let state = app.status.as_ref()?.operation_state.as_ref()?;
+    let state = last?;
     let sync = state.operation.sync.as_ref()?;
     let result = state.sync_result.as_ref()?;
     let same_source = if resolved.many() {
@@ -195,6 +195,19 @@ fn result_of(step: &crate::plan::Step, came: &StepResult) -> ResourceResult {
     }
 }
 
+/// What a running operation is about: once it has begun, the commits that it began with, so that a
+/// push in between does not mix two of them.
+pub(crate) fn in_focus(state: &OperationState) -> Option<SyncOperation> {
+    let mut sync = state.operation.sync.clone()?;
+    if let Some(result) = &state.sync_result
+        && pinned(&sync).is_empty()
+    {
+        sync.revision.clone_from(&result.revision);
+        sync.revisions.clone_from(&result.revisions);
+    }
+    Some(sync)
+}
+
 /// The commits that a sync is pinned to, one for each source; empty when it is not pinned.
 pub(crate) fn pinned(sync: &SyncOperation) -> Vec<String> {
     match sync.revisions.as_slice() {
@@ -243,6 +256,19 @@ pub(crate) fn retry(state: &OperationState, turn: Turn) -> Retry {
         Some(limit) if limit < 0 || state.retry_count < limit => Retry::After(delay),
         _ => Retry::Never,
     }
+}
+
+/// True when an automated sync has failed once more as it did before: only its times and the count
+/// of its tries are new.
+pub(crate) fn repeats(before: &OperationState, now: &OperationState) -> bool {
+    let automated = |state: &OperationState| state.operation.initiated_by.automated;
+    let still = OperationState {
+        started_at: before.started_at.clone(),
+        finished_at: before.finished_at.clone(),
+        retry_count: before.retry_count,
+        ..now.clone()
+    };
+    automated(now) && now.phase.is_failure() && still == *before
 }
 
 /// How long until the retry is due; zero when it is.
@@ -299,6 +325,27 @@ mod tests {
     fn an_automated_sync_never_gives_up() {
         let late = retry(&failed(true, Some(1), 50), Turn::Author);
         assert_eq!(late, Retry::After(Duration::from_secs(gate::RETRY_AUTHOR_S_MAX)));
+    }
+
+    #[test]
+    fn a_failure_repeats_itself_when_only_its_times_and_its_count_are_new() {
+        let first = failed(true, None, 0);
+        let mut again = failed(true, None, 3);
+        finish(&mut again, OperationPhase::Failed, "no", Timestamp::from_second(9).unwrap());
+        assert!(repeats(&first, &again));
+        let mut other = again.clone();
+        other.message = "no longer".to_owned();
+        assert!(!repeats(&first, &other));
+        let mut other = again.clone();
+        other.sync_result = Some(SyncOperationResult::default());
+        assert!(!repeats(&first, &other));
+        assert!(
+            !repeats(&failed(false, None, 0), &failed(false, None, 1)),
+            "a person waits for it"
+        );
+        let mut done = first.clone();
+        done.phase = OperationPhase::Succeeded;
+        assert!(!repeats(&done, &OperationState { retry_count: 1, ..done.clone() }));
     }
 
     #[test]

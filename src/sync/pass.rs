@@ -12,13 +12,13 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    act, clock,
+    act, clock, consent,
     context::Context,
     delete,
     entry::{Entry, REFRESH},
     heal,
     memory::{Memory, Wanted},
-    observe::{self, Note, View},
+    observe::{self, View},
     operation::{self, Resolved, Standing},
     publish,
     read::{self, Stopped, condition},
@@ -29,13 +29,14 @@ use crate::{
         AppProject, Application, ConditionType, OperationPhase, OperationState, RevisionHistory,
         SyncCode,
     },
-    object::{GroupKind, ObjectId, Turn},
+    object::{GroupKind, ObjectId, Turn, meta},
     plan::{Desired, Target, gate, prune},
     report::{
         events::{EventReason, EventType},
         metrics::{AppLabels, Stage},
         status as shape,
     },
+    source::url::canonical,
 };
 
 /// What a pass asks of its caller.
@@ -52,6 +53,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) memory: &'a mut Memory,
     /// The resource as it is now; follows what the pass writes.
     pub(crate) app: Arc<Application>,
+    /// Fields of the resource that can't be read. Only a deletion goes on without them.
+    pub(crate) lost: Vec<String>,
     pub(crate) now: Timestamp,
     /// When somebody first asked for this pass.
     pub(crate) asked_at: Option<Instant>,
@@ -84,8 +87,9 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let started = Instant::now();
     let asked_at = entry.take_rung();
     let latest = entry.latest();
-    let app = match Application::parse((*latest).clone()) {
-        Ok(app) => app,
+    let (app, lost) = match Application::parse((*latest).clone()) {
+        Ok(app) => (app, Vec::new()),
+        Err(_) if meta::is_terminating(&latest) => delete::salvage(&latest),
         Err(cause) => {
             return publish::unreadable(ctx, entry, &latest, &observe::chain(&cause)).await;
         }
@@ -95,6 +99,7 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
         entry,
         memory,
         app: Arc::new(app),
+        lost,
         now: clock::now(),
         asked_at,
         conditions: Vec::new(),
@@ -106,6 +111,10 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let ok = pass.run().await;
     let app = Arc::clone(&pass.app);
     let next = pass.next;
+    if entry.gone.is_cancelled() {
+        // It went while this pass asked for watches and polls: they are nobody's now.
+        ctx.forget(&entry.name);
+    }
     ctx.metrics.pass_finished(labels(&app), started.elapsed(), ok);
     PassEnd { next }
 }
@@ -133,6 +142,7 @@ impl Pass<'_> {
     /// Runs the stages; false when one of them stopped the pass.
     async fn run(&mut self) -> bool {
         if self.app.metadata.deletion_timestamp.is_some() {
+            self.entry.wait_for_kinds(None);
             return delete::pass(self).await;
         }
         if annotation(&self.app, SKIP_RECONCILE) == Some("true") {
@@ -163,7 +173,7 @@ impl Pass<'_> {
             self.memory.fingerprints.clear();
             self.memory.dry_runs.clear();
             for source in self.app.spec.sources() {
-                self.ctx.renders.forget(&source.repo_url);
+                self.ctx.renders.forget(&canonical(&source.repo_url));
             }
             self.ctx.learn_kinds().await;
         }
@@ -196,9 +206,13 @@ impl Pass<'_> {
     ) -> Result<Option<Work>, Stopped> {
         let (ctx, app) = (self.ctx, Arc::clone(&self.app));
         let started = Instant::now();
+        let changes = ctx.cluster.discovery().changes();
         let desired = self.desire(&resolved).await?;
-        if desired.kinds_missing {
-            self.look_again(KINDS_AGAIN);
+        let discovery = ctx.cluster.discovery();
+        self.entry.wait_for_kinds(desired.kinds_missing.then(|| discovery.wait()));
+        // Whoever wakes those that wait may have looked a moment before.
+        if desired.kinds_missing && changes.has_changed().unwrap_or_default() {
+            self.entry.wake();
         }
         ctx.metrics.stage_finished(Stage::Render, started.elapsed());
         let started = Instant::now();
@@ -237,17 +251,28 @@ impl Pass<'_> {
         Ok(desired)
     }
 
-    /// True when this revision and source were in sync before: what differs now is drift.
+    /// True when this revision of these sources was in sync with this destination before: what
+    /// differs now is drift.
     fn synced_before(&self, resolved: &Resolved) -> bool {
+        let destination = &self.app.spec.destination;
+        let known = self.memory.synced_at.as_ref();
+        if known.is_some_and(|(at, place)| at == resolved && place == destination) {
+            return true;
+        }
         let sync = self.app.status.as_ref().map(|status| &status.sync);
-        let said_so = sync.is_some_and(|sync| {
-            sync.status == SyncCode::Synced
+        sync.filter(|sync| sync.compared_to.destination == *destination).is_some_and(|sync| {
+            let said_so = sync.status == SyncCode::Synced
                 && sync.revision == resolved.revision()
-                && sync.compared_to.source.as_ref() == resolved.sources.first()
-        });
-        said_so
-            || self.memory.synced_at == resolved.revisions
-            || operation::succeeded_before(&self.app, resolved)
+                && sync.compared_to.source.as_ref() == resolved.sources.first();
+            said_so || operation::succeeded_before(self.last_operation(), resolved)
+        })
+    }
+
+    /// The operation before this pass: the one in the status, or a later one that only repeated it.
+    pub(crate) fn last_operation(&self) -> Option<&OperationState> {
+        let told = self.app.status.as_ref()?.operation_state.as_ref()?;
+        let repeated = self.memory.repeated.as_ref().filter(|repeated| repeated.told == *told);
+        Some(repeated.map_or(told, |repeated| &repeated.last))
     }
 
     /// Takes up the operation that is asked for or runs; returns what it is about when that is not
@@ -286,8 +311,7 @@ impl Pass<'_> {
 
     /// What the operation is about, when that is not what the specification says.
     async fn focus(&mut self, spec: &Resolved) -> Option<Resolved> {
-        let sync = self.operation.as_ref()?.operation.sync.clone();
-        let Some(sync) = sync else {
+        let Some(sync) = operation::in_focus(self.operation.as_ref()?) else {
             self.end(OperationPhase::Error, "the operation names nothing to do");
             return None;
         };
@@ -321,8 +345,10 @@ impl Pass<'_> {
             self.ctx.claims.set(&self.ctx.instance(&self.app), named);
         }
         self.note_view(&work.view);
+        self.note_unmanaged(&work.view);
         if status::is_in_sync(&work.view) && work.desired.complete {
-            self.memory.synced_at.clone_from(&work.resolved.revisions);
+            let destination = self.app.spec.destination.clone();
+            self.memory.synced_at = Some((work.resolved.clone(), destination));
         }
         self.forget(&work);
         self.publish(Some(&work), false).await;
@@ -354,7 +380,8 @@ impl Pass<'_> {
             changed: appeared || is(State::Changed) || is(State::Unmanaged),
             drifted: deleted || is(State::Drifted),
             prunable,
-            synced_before: self.memory.synced,
+            // What another tool applied has to become ours, whatever that tool said of it.
+            synced_before: self.memory.synced && !is(State::Unmanaged),
         };
         let answer = gate::answer(question);
         if answer == gate::Answer::Sync
@@ -372,8 +399,9 @@ impl Pass<'_> {
 
     /// How long an automated sync of a revision that failed has to wait.
     fn retry_wait(&mut self, work: &Work) -> Option<Duration> {
-        let app = Arc::clone(&self.app);
-        let last = operation::last_attempt(&app, &work.resolved)?;
+        // One that ended in this very pass does not stand in the status yet.
+        let last = self.operation.as_ref().or_else(|| self.last_operation());
+        let last = &operation::last_attempt(last, &work.resolved)?.clone();
         if last.message == TERMINATED {
             let wait = operation::due_in(last, TERMINATED_PAUSE, self.now);
             return (wait > Duration::ZERO).then_some(wait);
@@ -406,12 +434,12 @@ impl Pass<'_> {
         work: &Work,
         automated: bool,
     ) -> Vec<Arc<crate::object::LiveObject>> {
-        let kept = self.app.spec.sync_option("Prune") == Some("false");
-        if !work.desired.complete || !work.view.complete || kept {
+        if !work.desired.complete || !work.view.complete {
             return Vec::new();
         }
-        let stale: Vec<_> =
-            work.view.stale.iter().filter(|live| !prune::is_kept(live)).cloned().collect();
+        let sorted = self.sort_stale(&work.view);
+        self.tell_unconfirmed(&sorted);
+        let stale = sorted.free;
         let allow_empty = self.app.spec.automated().is_some_and(|policy| policy.allow_empty);
         let budget = prune::Budget {
             pruned: stale.len(),
@@ -432,48 +460,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Somebody confirmed the deletion after the last sync ended.
-    fn deletion_approved(&self) -> bool {
-        let approved = annotation(&self.app, DELETION_APPROVED);
-        let Some(at) = approved.and_then(|time| time.parse::<Timestamp>().ok()) else {
-            return false;
-        };
-        let state = self.app.status.as_ref().and_then(|status| status.operation_state.as_ref());
-        state.is_none_or(|state| at >= state.started_at.0)
-    }
-
-    /// Conditions that follow from what was seen.
-    fn note_view(&mut self, view: &View) {
-        let app = self.ctx.instance(&self.app);
-        let mut shared = Vec::new();
-        let mut forbidden = Vec::new();
-        let mut unseen = view.problems.clone();
-        for seen in &view.seen {
-            let id = &seen.subject.target.id;
-            match &seen.note {
-                Some(Note::Shared(other)) => shared.push(format!("{id} belongs to {other}")),
-                Some(Note::Forbidden(why)) => forbidden.push(why.clone()),
-                Some(Note::Unseen(why)) => unseen.push(why.clone()),
-                None => {
-                    let others = self.ctx.claims.others(&app, id);
-                    if !others.is_empty() {
-                        shared.push(format!("{id} is also in {}", others.join(", ")));
-                    }
-                }
-            }
-        }
-        let mut hold = |kind: ConditionType, mut texts: Vec<String>, hint: &str| {
-            texts.dedup();
-            if !texts.is_empty() {
-                let text = format!("{}{hint}", texts.join("; "));
-                self.conditions.push(condition(&kind, text));
-            }
-        };
-        let hint = "; what belongs to another application is left alone: remove it from all \
-                    applications but one";
-        hold(ConditionType::SharedResourceWarning, shared, hint);
-        hold(ConditionType::SyncError, forbidden, "");
-        hold(ConditionType::ComparisonError, unseen, "");
+    /// Somebody confirmed the deletion after the last sync that got to its end: the one that runs
+    /// now may wait for long, and the word holds until it is done.
+    pub(crate) fn deletion_approved(&self) -> bool {
+        let Some(at) = consent::approved_at(&self.app) else { return false };
+        let history = self.app.status.as_ref().and_then(|status| status.history.last());
+        let last = history.and_then(|last| last.deployed_at.as_ref());
+        // Both times are kept in whole seconds: the word that a sync has used up may be of the
+        // second in which that ended.
+        last.is_none_or(|last| at.as_second() > last.0.as_second())
     }
 
     fn forget(&mut self, work: &Work) {
@@ -483,16 +478,30 @@ impl Pass<'_> {
             .iter()
             .map(|target| &target.id)
             .chain(work.view.stale.iter().map(|live| &live.id))
+            .chain(work.view.unsure.iter().map(|unsure| &unsure.live.id))
             .collect();
         self.memory.retain(|id| keep.contains(id));
     }
 
     /// Ends a pass that got nowhere: the condition says why, the operation ends.
     async fn stop(&mut self, stopped: Stopped) {
+        self.entry.wait_for_kinds(None);
         let invalid = stopped.condition.kind == ConditionType::InvalidSpecError.as_str();
         self.memory.turn = Some(stopped.turn);
-        if let Standing::Requested(requested) = operation::standing(&self.app) {
-            self.operation = Some(operation::start(*requested, self.now));
+        match operation::standing(&self.app) {
+            _ if self.operation.is_some() => {}
+            Standing::Requested(requested) => {
+                self.operation = Some(operation::start(*requested, self.now));
+            }
+            // A server that does not answer for a moment ends nothing.
+            Standing::Running(state) if stopped.turn != Turn::Cluster => {
+                self.operation = Some(*state);
+            }
+            Standing::Terminating(state) => {
+                self.operation = Some(*state);
+                self.end(OperationPhase::Failed, TERMINATED);
+            }
+            Standing::Running(_) | Standing::Idle => {}
         }
         if self.operation.as_ref().is_some_and(|state| !state.phase.is_complete()) {
             self.end_with_condition(OperationPhase::Error, &stopped.condition.message);
@@ -516,6 +525,12 @@ impl Pass<'_> {
         self.end_telling(phase, message, Some("the conditions say why"));
     }
 
+    /// True when this pass's operation failed as the one in the status did: nobody learns anything.
+    pub(crate) fn is_repeated(&self) -> bool {
+        let told = self.app.status.as_ref().and_then(|status| status.operation_state.as_ref());
+        told.zip(self.operation.as_ref()).is_some_and(|(told, now)| operation::repeats(told, now))
+    }
+
     fn end_telling(&mut self, phase: OperationPhase, message: &str, told: Option<&str>) {
         let Some(state) = &mut self.operation else { return };
         operation::finish(state, phase, message, clock::now());
@@ -526,6 +541,9 @@ impl Pass<'_> {
         let phase = state.phase.clone();
         let text = format!("sync {phase}: {}", told.unwrap_or(&state.message));
         self.ctx.metrics.sync_finished(labels(&self.app), phase.as_str(), dry_run, took);
+        if self.is_repeated() {
+            return;
+        }
         let kind = if phase.is_failure() { EventType::Warning } else { EventType::Normal };
         self.tell(kind, EventReason::OperationCompleted, &text);
     }
@@ -548,13 +566,9 @@ fn last_revision(state: &OperationState) -> &str {
     state.sync_result.as_ref().map_or("", |result| result.revision.as_str())
 }
 
-/// Pause before the cluster is asked again for a kind that it does not serve.
-const KINDS_AGAIN: Duration = Duration::from_secs(15);
 /// An automated sync that somebody ended does not start again by itself for this long.
 const TERMINATED_PAUSE: Duration = Duration::from_secs(3600);
 /// The message of an operation that somebody ended.
 const TERMINATED: &str = "Operation terminated";
 /// Leaves an application alone.
 const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
-/// Confirms a deletion; its value is a time.
-const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";

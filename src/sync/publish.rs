@@ -11,6 +11,7 @@ use super::{
     clock,
     context::Context,
     entry::{Entry, REFRESH},
+    memory::Repeated,
     pass::{Pass, PassEnd, Work},
     read::condition,
     status::{self, Findings},
@@ -58,7 +59,12 @@ impl Pass<'_> {
         let new = status::build(&self.app, found, clock::now());
         let old = serde_json::to_value(&self.app.status).unwrap_or_default();
         let mut patch = json!({});
-        if let Some(status) = shape::merge_patch(&old, &new) {
+        if let Some(mut status) = shape::merge_patch(&old, &new) {
+            // A new request may have cleared the last state meanwhile: a part of ours would then be
+            // all of it.
+            if let Some(state) = status.get_mut("operationState").filter(|s| s.is_object()) {
+                *state = whole(state, &new["operationState"]);
+            }
             patch["status"] = status;
         }
         if self.refreshed {
@@ -69,6 +75,10 @@ impl Pass<'_> {
             patch["operation"] = Value::Null;
         }
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
+            return true;
+        }
+        if patch.get("operation").is_none() && !self.refreshed && self.says_nothing_new(&old, &new)
+        {
             return true;
         }
         if patch.get("operation").is_none()
@@ -87,6 +97,23 @@ impl Pass<'_> {
         self.memory.written_at = Some(Instant::now());
         self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
         written
+    }
+
+    /// True when a status says no more than that an automated sync has failed once more as it did
+    /// before. What the next try has to know is kept in memory then.
+    fn says_nothing_new(&mut self, old: &Value, new: &Value) -> bool {
+        let state = |status: &Value| status.get("operationState").cloned();
+        let mut same = new.clone();
+        if let (Some(state), Some(same)) = (state(old), same.as_object_mut()) {
+            same.insert("operationState".to_owned(), state);
+        }
+        let told = self.app.status.as_ref().and_then(|status| status.operation_state.clone());
+        let (Some(told), Some(last)) = (told, self.operation.clone()) else { return false };
+        if !self.is_repeated() || shape::merge_patch(old, &same).is_some() {
+            return false;
+        }
+        self.memory.repeated = Some(Repeated { told, last });
+        true
     }
 
     /// Sends the patch and takes over the answer; false when it was not taken.
@@ -151,6 +178,19 @@ impl Pass<'_> {
     }
 }
 
+/// A merge patch that makes `new` of what `patch` was computed for, and of nothing as well.
+fn whole(patch: &Value, new: &Value) -> Value {
+    let (Some(patch), Some(new)) = (patch.as_object(), new.as_object()) else { return new.clone() };
+    let mut all = new.clone();
+    for (key, change) in patch {
+        match new.get(key) {
+            None => drop(all.insert(key.clone(), change.clone())),
+            Some(value) => drop(all.insert(key.clone(), whole(change, value))),
+        }
+    }
+    Value::Object(all)
+}
+
 /// An Application that does not parse: say so on the resource itself and wait for an edit.
 pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why: &str) -> PassEnd {
     let old = latest.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -162,7 +202,10 @@ pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why
     let conditions = shape::conditions(known, &[kind.as_str()], &held, &time);
     let mut new = old.clone();
     new["conditions"] = Value::from(conditions);
-    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": {"destination": {}}});
+    // Where the objects were put stays known: a deletion may need it.
+    let compared = old.pointer("/sync/comparedTo").filter(|compared| compared.is_object());
+    let compared = compared.cloned().unwrap_or_else(|| json!({"destination": {}}));
+    new["sync"] = json!({"status": SyncCode::Unknown, "comparedTo": compared});
     new["health"] = shape::health(old.get("health"), "Unknown", "", &time);
     let Some(patch) = shape::merge_patch(&old, &new) else { return PassEnd::default() };
     match ctx.patch_application(&entry.name, &json!({"status": patch})).await {
@@ -186,6 +229,24 @@ pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why
         Err(cause) => {
             tracing::warn!(app = entry.name, %cause, "the status was not written");
             PassEnd { next: Some(STATUS_RETRY) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patch_of_an_operation_is_whole_also_when_there_is_none_any_more() {
+        let old = json!({"phase": "Running", "message": "waits", "operation": {"sync": {"a": 1}}});
+        let new = json!({"phase": "Succeeded", "operation": {"sync": {"b": 2}}});
+        let patch = shape::merge_patch(&old, &new).expect("they differ");
+        let patch = whole(&patch, &new);
+        for base in [old, Value::Null] {
+            let mut base = base;
+            json_patch::merge(&mut base, &patch);
+            assert_eq!(base, new);
         }
     }
 }

@@ -13,11 +13,11 @@ use crate::{
         AppProject, Application, ApplicationSource, ConditionType, Jsonnet, SourceType,
         SyncOperation,
     },
-    object::{Finding, Origin, Severity, Turn, mask},
+    object::{Finding, Origin, Severity, Topic, Turn, mask},
     plan::{self, Desired, Destination},
     render::{self, DirectorySource, Limits, RenderKey, Rendered, Tool},
     report::status::Condition,
-    source::Snapshot,
+    source::{self, Snapshot, url::canonical},
 };
 
 /// Findings that a condition spells out; the rest is counted.
@@ -38,19 +38,34 @@ pub(crate) fn condition(kind: &ConditionType, message: impl AsRef<str>) -> Condi
     Condition { kind: kind.as_str().to_owned(), message }
 }
 
-/// The project of an application that may be worked on, or why it may not.
-pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProject>, Stopped> {
-    let refuse = |message: String| Stopped {
+/// What only an operator can put right.
+fn refuse(message: String) -> Stopped {
+    Stopped {
         condition: condition(&ConditionType::InvalidSpecError, message),
         turn: Turn::Operator,
-    };
-    let spec = &app.spec;
-    if spec.sources().is_empty() {
+    }
+}
+
+/// Says what is missing of sources, and what of them this version does not do.
+fn usable(sources: &[ApplicationSource]) -> Result<(), Stopped> {
+    if sources.is_empty() {
         return Err(refuse("spec.source is missing; name a repository and a path".to_owned()));
     }
-    if let Some(source) = spec.sources().iter().find(|source| source.repo_url.is_empty()) {
+    if let Some(source) = sources.iter().find(|source| source.repo_url.is_empty()) {
         return Err(refuse(format!("spec.source.repoURL is empty (path {:?})", source.path)));
     }
+    match sources.iter().find_map(unsupported) {
+        None => Ok(()),
+        Some(why) => Err(Stopped {
+            condition: condition(&ConditionType::ComparisonError, why),
+            turn: Turn::Author,
+        }),
+    }
+}
+
+/// The project of an application that may be worked on, or why it may not.
+pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProject>, Stopped> {
+    let spec = &app.spec;
     if !spec.destination.is_in_cluster() {
         return Err(refuse(format!(
             "destination cluster {:?} is not known; this version deploys to the cluster it runs \
@@ -64,16 +79,16 @@ pub(crate) fn permitted(ctx: &Context, app: &Application) -> Result<Arc<AppProje
             plan::permit::IN_CLUSTER_NAME,
         )));
     }
-    if let Some(why) = spec.sources().iter().find_map(unsupported) {
-        return Err(Stopped {
-            condition: condition(&ConditionType::ComparisonError, why),
-            turn: Turn::Author,
-        });
-    }
+    usable(spec.sources())?;
     let project = ctx.project(spec.project()).map_err(refuse)?;
     match plan::permit::violations(&project, spec).as_slice() {
-        [] => Ok(project),
-        found => Err(refuse(found.join("; "))),
+        [] => {}
+        found => return Err(refuse(found.join("; "))),
+    }
+    let name = app.metadata.name.as_deref().unwrap_or_default();
+    match plan::restrict::refusal(&project, name, &spec.destination) {
+        None => Ok(project),
+        Some(why) => Err(refuse(why)),
     }
 }
 
@@ -112,17 +127,15 @@ pub(crate) async fn resolve_spec(
     app: &Application,
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
     let project = app.spec.project();
-    let wanted: Vec<(Place, String)> = app
-        .spec
-        .sources()
-        .iter()
-        .map(|source| (place(project, source), source.target_revision().to_owned()))
-        .collect();
+    let wanted: Vec<(Place, source::Target)> =
+        app.spec.sources().iter().map(|source| (place(project, source), target(source))).collect();
     ctx.sources.read_by(&ctx.instance(app), &wanted);
     resolve(ctx, project, app.spec.sources(), &[]).await
 }
 
-/// The sources and commits that an operation names: its own where it pins them.
+/// The sources and commits that an operation names: its own where it pins them. What it names
+/// itself is no freer than what the specification names: whoever may start a sync may not choose
+/// another repository than the project permits.
 pub(crate) async fn resolve_operation(
     ctx: &Context,
     app: &Application,
@@ -133,11 +146,28 @@ pub(crate) async fn resolve_operation(
         (None, []) => app.spec.sources().to_vec(),
         (_, many) => many.to_vec(),
     };
+    if !sync.manifests.is_empty() {
+        let text = "the operation brings manifests of its own, which is not available in this \
+                    version; commit them";
+        return Err(refuse(text.to_owned()));
+    }
+    usable(&own)?;
+    let project = ctx.project(app.spec.project()).map_err(refuse)?;
+    let forbidden = plan::permit::repositories(&project, &own);
+    if !forbidden.is_empty() {
+        return Err(refuse(forbidden.join("; ")));
+    }
     resolve(ctx, app.spec.project(), &own, &operation::pinned(sync)).await
 }
 
 fn place(project: &str, source: &ApplicationSource) -> Place {
     Place { project: project.to_owned(), url: source.repo_url.clone() }
+}
+
+/// What a source follows.
+fn target(source: &ApplicationSource) -> source::Target {
+    let revision = source.target_revision().to_owned();
+    source::Target { revision, tag_prefix: source.tag_prefix.clone() }
 }
 
 async fn resolve(
@@ -146,19 +176,21 @@ async fn resolve(
     sources: &[ApplicationSource],
     pinned: &[String],
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
-    let wanted: Vec<(Place, String)> = sources
+    let wanted: Vec<(Place, source::Target)> = sources
         .iter()
         .enumerate()
         .map(|(index, source)| {
-            let revision = pinned.get(index).filter(|pin| !pin.is_empty());
-            let revision = revision.map_or(source.target_revision(), String::as_str);
-            (place(project, source), revision.to_owned())
+            let mut target = target(source);
+            if let Some(pin) = pinned.get(index).filter(|pin| !pin.is_empty()) {
+                target.revision.clone_from(pin);
+            }
+            (place(project, source), target)
         })
         .collect();
     let mut revisions = Vec::with_capacity(wanted.len());
     let mut troubles = Vec::new();
-    for (place, revision) in &wanted {
-        let found = ctx.sources.resolve(place, revision).await.map_err(|cause| Stopped {
+    for (place, target) in &wanted {
+        let found = ctx.sources.resolve(place, target).await.map_err(|cause| Stopped {
             condition: condition(&ConditionType::ComparisonError, chain(&*cause)),
             turn: cause.turn(),
         })?;
@@ -209,7 +241,7 @@ pub(crate) async fn desire(
         namespace: &app.spec.destination.namespace,
     };
     let mut desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
-    if !desired.complete && ctx.learn_kinds().await {
+    if desired.kinds_missing && ctx.learn_kinds().await {
         desired = plan::desired::resolve(&manifests, &*ctx.cluster.kinds(), to);
     }
     let findings = rendered.iter().flat_map(|rendered| rendered.findings.iter().cloned());
@@ -218,12 +250,22 @@ pub(crate) async fn desire(
     desired
 }
 
-/// What the findings of a render come to: one condition for the errors, one for what is repeated.
+/// The condition that a finding of a render belongs to.
+fn kind(finding: &Finding) -> ConditionType {
+    match (finding.severity, finding.topic) {
+        (Severity::Error, _) => ConditionType::ComparisonError,
+        (Severity::Warning, Topic::Repeated) => ConditionType::RepeatedResourceWarning,
+        (Severity::Warning, Topic::Excluded) => ConditionType::ExcludedResourceWarning,
+        (Severity::Warning, Topic::Manifest) => ConditionType::ManifestWarning,
+    }
+}
+
+/// What the findings of a render come to: one condition for each type, the errors first.
 pub(crate) fn conditions(findings: &[Finding]) -> Vec<Condition> {
-    let tell = |severity: Severity, kind: &ConditionType| {
+    let tell = |wanted: &ConditionType| {
         let told: Vec<String> = findings
             .iter()
-            .filter(|found| found.severity == severity)
+            .filter(|finding| kind(finding) == *wanted)
             .map(ToString::to_string)
             .collect();
         let more = told.len().saturating_sub(FINDINGS_TOLD_MAX);
@@ -231,15 +273,15 @@ pub(crate) fn conditions(findings: &[Finding]) -> Vec<Condition> {
         if more > 0 {
             text.push_str(&format!("; and {more} more"));
         }
-        (!text.is_empty()).then(|| condition(kind, text))
+        (!text.is_empty()).then(|| condition(wanted, text))
     };
-    [
-        tell(Severity::Error, &ConditionType::ComparisonError),
-        tell(Severity::Warning, &ConditionType::RepeatedResourceWarning),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let kinds = [
+        ConditionType::ComparisonError,
+        ConditionType::RepeatedResourceWarning,
+        ConditionType::ExcludedResourceWarning,
+        ConditionType::ManifestWarning,
+    ];
+    kinds.iter().filter_map(tell).collect()
 }
 
 /// Reads the files of an application at a revision for people who ask, without touching anything.
@@ -252,22 +294,26 @@ pub(crate) async fn manifests(
     Ok(desire(ctx, app, &rendered).await)
 }
 
+/// The settings of a directory source.
+fn directory(source: &ApplicationSource) -> DirectorySource {
+    let settings = source.directory.clone().unwrap_or_default();
+    let pattern = |text: String| Some(text).filter(|text| !text.is_empty());
+    DirectorySource {
+        path: source.path.clone(),
+        recurse: settings.recurse,
+        include: pattern(settings.include),
+        exclude: pattern(settings.exclude),
+        any_name: settings.disable_extension_filter,
+    }
+}
+
 /// Renders one source, off the threads that serve the network: a render may take seconds.
 async fn render_one(
     ctx: &Context,
     source: &ApplicationSource,
     tree: Arc<Snapshot>,
 ) -> Arc<Rendered> {
-    let directory = source.directory.clone().unwrap_or_default();
-    let key = RenderKey {
-        repository: source.repo_url.clone(),
-        source: DirectorySource {
-            path: source.path.clone(),
-            recurse: directory.recurse,
-            include: (!directory.include.is_empty()).then_some(directory.include),
-            exclude: (!directory.exclude.is_empty()).then_some(directory.exclude),
-        },
-    };
+    let key = RenderKey { repository: canonical(&source.repo_url), source: directory(source) };
     let tool = source.explicit_type().map(|kind| match kind {
         SourceType::Helm => Tool::Helm,
         SourceType::Kustomize => Tool::Kustomize,
@@ -290,10 +336,71 @@ async fn render_one(
         Err(cause) => Arc::new(Rendered {
             findings: vec![Finding {
                 severity: Severity::Error,
+                topic: Topic::Manifest,
                 origin: Origin { file: source.path.clone(), line: 0 },
                 message: format!("the render died ({cause}); this is a bug of Steadfast"),
             }],
             ..Rendered::default()
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source(fields: serde_json::Value) -> ApplicationSource {
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[test]
+    fn every_field_of_a_directory_source_reaches_the_render() {
+        let fields = json!({"path": "shop", "directory": {"recurse": true, "include": "*.yaml",
+            "exclude": "x*", "disableExtensionFilter": true}});
+        let wanted = DirectorySource {
+            path: "shop".to_owned(),
+            recurse: true,
+            include: Some("*.yaml".to_owned()),
+            exclude: Some("x*".to_owned()),
+            any_name: true,
+        };
+        assert_eq!(directory(&source(fields)), wanted);
+        let plain = DirectorySource { path: "shop".to_owned(), ..DirectorySource::default() };
+        assert_eq!(directory(&source(json!({"path": "shop"}))), plain);
+    }
+
+    #[test]
+    fn every_warning_of_a_render_has_the_condition_of_its_topic() {
+        let of = |topic, message: &str| Finding {
+            severity: Severity::Warning,
+            topic,
+            origin: Origin { file: "shop/web.yaml".to_owned(), line: 3 },
+            message: message.to_owned(),
+        };
+        let mut findings = vec![
+            of(Topic::Repeated, "twice"),
+            of(Topic::Excluded, "a hook"),
+            of(Topic::Manifest, "an empty label"),
+        ];
+        findings.push(Finding { severity: Severity::Error, ..findings[1].clone() });
+        let told: Vec<_> =
+            conditions(&findings).into_iter().map(|held| (held.kind, held.message)).collect();
+        let wanted = [
+            ("ComparisonError", "shop/web.yaml:3: a hook"),
+            ("RepeatedResourceWarning", "shop/web.yaml:3: twice"),
+            ("ExcludedResourceWarning", "shop/web.yaml:3: a hook"),
+            ("ManifestWarning", "shop/web.yaml:3: an empty label"),
+        ];
+        assert_eq!(told, wanted.map(|(kind, text)| (kind.to_owned(), text.to_owned())));
+        assert_eq!(conditions(&findings[..1]).len(), 1);
+    }
+
+    #[test]
+    fn a_source_follows_its_revision_among_the_tags_of_its_prefix() {
+        let target = target(&source(json!({"targetRevision": "1.x", "tagPrefix": "shop/"})));
+        assert_eq!((target.revision.as_str(), target.tag_prefix.as_str()), ("1.x", "shop/"));
+        assert_eq!(super::target(&source(json!({}))).revision, "HEAD");
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the controller can do its work: the answer of `/readyz`, and the task that asks the API
-//! server whether it is there.
+//! Whether the controller can do its work: the answer of `/readyz`, and the task that follows
+//! whether the API server is there.
 
 use std::{
     collections::BTreeMap,
@@ -10,11 +10,12 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
-use crate::object::Turn;
+use crate::{
+    cluster::{Cluster, ClusterError},
+    object::Turn,
+};
 
-/// How often the API server is asked whether it is there, while it is.
-const ASK_EVERY: Duration = Duration::from_secs(5);
-/// The same while it is not.
+/// Time between two questions whether the API server is there, where there is a reason to ask.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Patience for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
@@ -85,41 +86,38 @@ impl Readiness {
     }
 }
 
-/// Asks the API server for its version, for ever: the watches may say nothing for a minute and the
-/// connection still be dead.
-pub(crate) async fn ask_for_contact(ctx: Arc<Context>, readiness: Arc<Readiness>) {
-    let mut heard = Instant::now();
+/// Follows whether the API server is there, for ever. It is asked, for its version, at the start and
+/// where something gives a reason to doubt it: while nothing changes, nothing is sent.
+pub(crate) async fn follow_contact(ctx: Arc<Context>, readiness: Arc<Readiness>) {
+    let cluster = &ctx.cluster;
     loop {
-        let answer = ctx.cluster.ask_version(Instant::now() + ANSWER_LIMIT).await;
-        // A refusal is an answer.
-        let lost = answer.err().filter(|cause| cause.turn() == Turn::Cluster);
-        let lost = lost.filter(|cause| cause.status().is_none());
-        match lost {
-            None => {
-                heard = Instant::now();
-                if !readiness.is_good(Need::Contact) {
-                    tracing::info!("the API server answers again");
+        while let Err(cause) = answer(cluster).await {
+            let silent = cluster.heard().elapsed();
+            if silent >= LOST_AFTER {
+                if readiness.is_good(Need::Contact) {
+                    tracing::warn!(cause = cause.chain(), "contact with the API server is lost");
                 }
-                readiness.good(Need::Contact);
-                sleep(ASK_EVERY).await;
+                let seconds = silent.as_secs();
+                let why = format!("no answer for {seconds} s: {}", cause.chain());
+                readiness.bad(Need::Contact, why);
             }
-            Some(cause) => {
-                let silent = heard.elapsed();
-                if silent >= LOST_AFTER {
-                    if readiness.is_good(Need::Contact) {
-                        tracing::warn!(
-                            cause = cause.chain(),
-                            "contact with the API server is lost"
-                        );
-                    }
-                    let seconds = silent.as_secs();
-                    let why = format!("no answer for {seconds} s: {}", cause.chain());
-                    readiness.bad(Need::Contact, why);
-                }
-                sleep(ASK_AGAIN).await;
-            }
+            sleep(ASK_AGAIN).await;
         }
+        if !readiness.is_good(Need::Contact) {
+            tracing::info!("the API server answers again");
+        }
+        readiness.good(Need::Contact);
+        // Many requests may miss their answers at once: one question is enough.
+        sleep(ASK_AGAIN).await;
+        cluster.doubted().await;
     }
+}
+
+/// Asks whether the server is there. A refusal is an answer.
+async fn answer(cluster: &Cluster) -> Result<(), ClusterError> {
+    let answer = cluster.ask_version(Instant::now() + ANSWER_LIMIT).await;
+    let refused = |cause: &ClusterError| cause.turn() != Turn::Cluster || cause.status().is_some();
+    answer.or_else(|cause| if refused(&cause) { Ok(()) } else { Err(cause) })
 }
 
 #[cfg(test)]

@@ -78,8 +78,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let store = ctx.store.clone();
     let stop = tasks.stop.clone();
     tasks.spawn("live store", async move { store.run(stop).await });
-    let contact = readiness::ask_for_contact(Arc::clone(&ctx), Arc::clone(&readiness));
+    let contact = readiness::follow_contact(Arc::clone(&ctx), Arc::clone(&readiness));
     tasks.follow("contact", contact);
+    tasks.follow("kinds", Arc::clone(&fleet).follow_kinds(Arc::clone(&ctx)));
     let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
     tasks.follow("resources", inputs.follow(secret));
     tasks.stop.cancelled().await;

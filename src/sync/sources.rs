@@ -17,9 +17,9 @@ use super::tasks::Tasks;
 use crate::{
     object::Turn,
     source::{
-        Freshness, Mirrors, RepoAccess, Revision, Snapshot, SourceError,
+        Freshness, Mirrors, RepoAccess, Revision, Snapshot, SourceError, Target,
         credentials::{CredentialBook, CredentialError},
-        url::url_matches,
+        url::{canonical, url_matches},
     },
 };
 
@@ -46,6 +46,15 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// The same trouble, with the URL as `place` spells it.
+    fn spelled(&self, place: &Place) -> Arc<Self> {
+        Arc::new(match self {
+            Self::Credentials(cause) => Self::Credentials(cause.clone()),
+            Self::Source(cause) => Self::Source(cause.clone().spelled(&place.url)),
+            Self::Changed(_) => Self::Changed(place.url.clone()),
+        })
+    }
+
     /// Says who has to act.
     pub(crate) fn turn(&self) -> Turn {
         match self {
@@ -57,12 +66,25 @@ impl Trouble {
 }
 
 /// A repository as an application of a project reaches it: credentials depend on both.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// Project of the application.
     pub(crate) project: String,
     /// URL as the application writes it.
     pub(crate) url: String,
+}
+
+/// What makes two places one: the project, and the URL however it is spelled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    project: String,
+    url: String,
+}
+
+impl Place {
+    fn key(&self) -> Key {
+        Key { project: self.project.clone(), url: canonical(&self.url) }
+    }
 }
 
 /// What the polls know about one revision of one repository.
@@ -84,11 +106,12 @@ struct Polls {
 /// One repository that somebody reads.
 #[derive(Debug)]
 struct Repository {
+    /// As its first reader spells it.
     place: Place,
     access: Result<RepoAccess, CredentialError>,
-    /// Readers by the revision that they name.
-    readers: Mutex<BTreeMap<String, BTreeSet<String>>>,
-    known: Mutex<HashMap<String, Known>>,
+    /// Readers by what they follow.
+    readers: Mutex<BTreeMap<Target, BTreeSet<String>>>,
+    known: Mutex<HashMap<Target, Known>>,
     bell: Notify,
     /// Number of polls that have begun and ended.
     polls: watch::Sender<Polls>,
@@ -100,7 +123,7 @@ struct Repository {
 pub(crate) struct Sources {
     mirrors: Mirrors,
     credentials: RwLock<Arc<CredentialBook>>,
-    repositories: Mutex<HashMap<Place, Arc<Repository>>>,
+    repositories: Mutex<HashMap<Key, Arc<Repository>>>,
     tasks: Tasks,
     wake: Wake,
     interval: Duration,
@@ -132,8 +155,8 @@ impl Sources {
     pub(crate) fn set_credentials(&self, credentials: CredentialBook) {
         *self.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
         let mut stale = BTreeSet::new();
-        self.lock().retain(|place, repository| {
-            let same = repository.access == self.access(place);
+        self.lock().retain(|_, repository| {
+            let same = repository.access == self.access(&repository.place);
             if !same {
                 stale.extend(repository.abandon());
             }
@@ -150,25 +173,24 @@ impl Sources {
     }
 
     /// Makes `app` a reader of exactly these revisions.
-    pub(crate) fn read_by(self: &Arc<Self>, app: &str, wanted: &[(Place, String)]) {
+    pub(crate) fn read_by(self: &Arc<Self>, app: &str, wanted: &[(Place, Target)]) {
         let mut repositories = self.lock();
-        repositories.retain(|place, repository| {
-            let revisions: Vec<&str> = wanted
-                .iter()
-                .filter(|(wanted, _)| wanted == place)
-                .map(|(_, revision)| revision.as_str())
-                .collect();
-            repository.keep_readers(app, &revisions)
+        let wanted: Vec<(Key, &Place, &Target)> =
+            wanted.iter().map(|(place, target)| (place.key(), place, target)).collect();
+        repositories.retain(|key, repository| {
+            let mine = wanted.iter().filter(|(wanted, ..)| wanted == key);
+            let targets: Vec<&Target> = mine.map(|(.., target)| *target).collect();
+            repository.keep_readers(app, &targets)
         });
-        for (place, revision) in wanted {
-            let repository = repositories.entry(place.clone()).or_insert_with(|| {
+        for (key, place, target) in wanted {
+            let repository = repositories.entry(key).or_insert_with(|| {
                 let repository = Repository::new(place.clone(), self.access(place));
                 let repository = Arc::new(repository);
                 let polls = Arc::clone(self).poll(Arc::clone(&repository));
                 self.tasks.spawn_transient(polls);
                 repository
             });
-            if repository.add_reader(app, revision) {
+            if repository.add_reader(app, target) {
                 repository.bell.notify_one();
             }
         }
@@ -179,19 +201,22 @@ impl Sources {
     pub(crate) async fn resolve(
         &self,
         place: &Place,
-        revision: &str,
+        target: &Target,
     ) -> Result<Found, Arc<Trouble>> {
-        let repository = self.lock().get(place).cloned();
-        let Some(repository) = repository.filter(|repository| repository.is_read(revision)) else {
-            let found = self.ask(&self.access(place), revision).await.map_err(Arc::new)?;
+        let repository = self.lock().get(&place.key()).cloned();
+        let Some(repository) = repository.filter(|repository| repository.is_read(target)) else {
+            let found = self.ask(&self.access(place), target).await.map_err(Arc::new)?;
             return Ok(Found { commit: found.commit, trouble: None });
         };
         let mut polls = repository.polls.subscribe();
         loop {
-            let known = repository.known(revision).unwrap_or_default();
+            let known = repository.known(target).unwrap_or_default();
             match (known.good, known.trouble) {
-                (Some(good), trouble) => return Ok(Found { commit: good.commit, trouble }),
-                (None, Some(trouble)) => return Err(trouble),
+                (Some(good), trouble) => {
+                    let trouble = trouble.map(|trouble| trouble.spelled(place));
+                    return Ok(Found { commit: good.commit, trouble });
+                }
+                (None, Some(trouble)) => return Err(trouble.spelled(place)),
                 (None, None) => {}
             }
             tokio::select! {
@@ -206,10 +231,10 @@ impl Sources {
     async fn ask(
         &self,
         access: &Result<RepoAccess, CredentialError>,
-        revision: &str,
+        target: &Target,
     ) -> Result<Revision, Trouble> {
         let access = access.as_ref().map_err(Clone::clone)?;
-        Ok(self.mirrors.resolve(access, revision, Freshness::Now).await?)
+        Ok(self.mirrors.resolve(access, target.clone(), Freshness::Now).await?)
     }
 
     /// The files of a commit.
@@ -242,8 +267,8 @@ impl Sources {
     pub(crate) fn pushed(&self, url: &str) -> Vec<String> {
         let repositories = self.lock();
         let mut readers = BTreeSet::new();
-        for (place, repository) in repositories.iter() {
-            if url_matches(&place.url, url) {
+        for (key, repository) in repositories.iter() {
+            if url_matches(&key.url, url) {
                 readers.extend(repository.all_readers());
                 repository.bell.notify_one();
             }
@@ -286,19 +311,19 @@ impl Sources {
     /// One poll of everything that is read; returns the readers of what moved.
     async fn look(&self, repository: &Repository) -> BTreeSet<String> {
         repository.polls.send_modify(|polls| polls.begun += 1);
-        let wanted: Vec<String> = repository.lock_readers().keys().cloned().collect();
+        let wanted: Vec<Target> = repository.lock_readers().keys().cloned().collect();
         let answers =
-            join_all(wanted.iter().map(|revision| self.ask(&repository.access, revision))).await;
+            join_all(wanted.iter().map(|target| self.ask(&repository.access, target))).await;
         let mut moved = BTreeSet::new();
-        for (revision, answer) in wanted.into_iter().zip(answers) {
-            if repository.learn(&revision, answer) {
-                moved.extend(repository.readers_of(&revision));
+        for (target, answer) in wanted.into_iter().zip(answers) {
+            if repository.learn(&target, answer) {
+                moved.extend(repository.readers_of(&target));
             }
         }
         moved
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Arc<Repository>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Repository>>> {
         self.repositories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -327,37 +352,36 @@ impl Repository {
         }
     }
 
-    fn lock_readers(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<String>>> {
+    fn lock_readers(&self) -> MutexGuard<'_, BTreeMap<Target, BTreeSet<String>>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+    fn lock_known(&self) -> MutexGuard<'_, HashMap<Target, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes `app` off every revision but `revisions`; false (and the polls end) when nobody is
-    /// left.
-    fn keep_readers(&self, app: &str, revisions: &[&str]) -> bool {
+    /// Takes `app` off every target but `targets`; false (and the polls end) when nobody is left.
+    fn keep_readers(&self, app: &str, targets: &[&Target]) -> bool {
         let mut readers = self.lock_readers();
-        readers.retain(|revision, apps| {
-            if !revisions.contains(&revision.as_str()) {
+        readers.retain(|target, apps| {
+            if !targets.contains(&target) {
                 apps.remove(app);
             }
             !apps.is_empty()
         });
-        self.lock_known().retain(|revision, _| readers.contains_key(revision));
-        let abandoned = readers.is_empty() && revisions.is_empty();
+        self.lock_known().retain(|target, _| readers.contains_key(target));
+        let abandoned = readers.is_empty() && targets.is_empty();
         if abandoned {
             self.abandoned.cancel();
         }
         !abandoned
     }
 
-    /// Adds a reader; true when the revision was not read before.
-    fn add_reader(&self, app: &str, revision: &str) -> bool {
+    /// Adds a reader; true when the target was not read before.
+    fn add_reader(&self, app: &str, target: &Target) -> bool {
         let mut readers = self.lock_readers();
-        let new = !readers.contains_key(revision);
-        readers.entry(revision.to_owned()).or_default().insert(app.to_owned());
+        let new = !readers.contains_key(target);
+        readers.entry(target.clone()).or_default().insert(app.to_owned());
         new
     }
 
@@ -365,12 +389,12 @@ impl Repository {
         self.lock_readers().values().any(|apps| apps.contains(app))
     }
 
-    fn is_read(&self, revision: &str) -> bool {
-        self.lock_readers().contains_key(revision)
+    fn is_read(&self, target: &Target) -> bool {
+        self.lock_readers().contains_key(target)
     }
 
-    fn readers_of(&self, revision: &str) -> BTreeSet<String> {
-        self.lock_readers().get(revision).cloned().unwrap_or_default()
+    fn readers_of(&self, target: &Target) -> BTreeSet<String> {
+        self.lock_readers().get(target).cloned().unwrap_or_default()
     }
 
     fn all_readers(&self) -> BTreeSet<String> {
@@ -383,8 +407,8 @@ impl Repository {
         self.all_readers()
     }
 
-    fn known(&self, revision: &str) -> Option<Known> {
-        self.lock_known().get(revision).cloned()
+    fn known(&self, target: &Target) -> Option<Known> {
+        self.lock_known().get(target).cloned()
     }
 
     fn in_trouble(&self) -> bool {
@@ -392,9 +416,9 @@ impl Repository {
     }
 
     /// Takes over the answer of a poll; true when its readers have something new to look at.
-    fn learn(&self, revision: &str, answer: Result<Revision, Trouble>) -> bool {
+    fn learn(&self, target: &Target, answer: Result<Revision, Trouble>) -> bool {
         let mut known = self.lock_known();
-        let known = known.entry(revision.to_owned()).or_default();
+        let known = known.entry(target.clone()).or_default();
         match answer {
             Ok(found) => {
                 let recovered = known.trouble.take().is_some();

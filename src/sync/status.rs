@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    observe::{Note, Seen, View, images},
+    observe::{Note, Seen, Unsure, View, images},
     operation::Resolved,
 };
 use crate::{
     api::{Application, ConditionType, HealthCode, OperationState, RevisionHistory, SyncCode},
     health,
-    object::{ObjectId, meta},
-    plan::decide::State,
+    object::{LiveObject, ObjectId, meta},
+    plan::{decide::State, prune},
     report::status as shape,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Findings<'a> {
 }
 
 /// The types of condition that a pass judges; others on the resource are left alone.
-const JUDGED: [&str; 8] = [
+const JUDGED: [&str; 10] = [
     "DeletionError",
     "InvalidSpecError",
     "ComparisonError",
@@ -42,6 +42,8 @@ const JUDGED: [&str; 8] = [
     "UnknownError",
     "SharedResourceWarning",
     "RepeatedResourceWarning",
+    "ExcludedResourceWarning",
+    "ManifestWarning",
     "TruncatedStatusWarning",
 ];
 
@@ -55,7 +57,7 @@ pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> V
     let mut conditions = found.conditions;
 
     if let Some(view) = found.view {
-        let resources: Vec<Value> = resources(view);
+        let resources: Vec<Value> = resources(app, view);
         let bounded = shape::bound_resources(resources, shape::RESOURCES_BYTES_MAX);
         conditions.extend(bounded.condition());
         put_list(&mut status, "resources", bounded.list);
@@ -154,7 +156,7 @@ fn sync_code(view: Option<&View>, conditions: &[shape::Condition]) -> SyncCode {
 
 /// True when nothing differs.
 pub(crate) fn is_in_sync(view: &View) -> bool {
-    view.seen.iter().all(|seen| seen.subject.state == State::Clean)
+    view.seen.iter().all(|seen| seen.subject.state == State::Clean || seen.agrees)
         && view.stale.iter().all(|live| is_extraneous(&live.value()))
 }
 
@@ -167,22 +169,53 @@ fn is_extraneous(live: &Value) -> bool {
         .is_some_and(|options| options.split(',').any(|option| option.trim() == "IgnoreExtraneous"))
 }
 
-fn resources(view: &View) -> Vec<Value> {
+fn resources(app: &Application, view: &View) -> Vec<Value> {
+    let of_app = |name: &str| app.spec.sync_option(name);
+    let confirm = |entry: &mut Value| entry["requiresDeletionConfirmation"] = Value::from(true);
     let mut entries: Vec<(ObjectId, Value)> = Vec::new();
     for seen in &view.seen {
-        entries.push((seen.subject.target.id.clone(), resource(seen)));
+        let mut entry = resource(seen);
+        if prune::asks(&seen.subject.target.value, &of_app) {
+            confirm(&mut entry);
+        }
+        entries.push((seen.subject.target.id.clone(), entry));
     }
     for live in &view.stale {
-        let mut entry = json!({
-            "version": live.gvk.version, "kind": live.id.kind, "name": live.id.name,
-            "status": SyncCode::OutOfSync, "requiresPruning": true,
-        });
-        put_text(&mut entry, "group", &live.id.group);
-        put_text(&mut entry, "namespace", &live.id.namespace);
+        let mut entry = unnamed(live, &SyncCode::OutOfSync);
+        entry["requiresPruning"] = Value::from(true);
+        let asked = prune::consent(live, of_app("Prune")) == prune::Consent::Asked;
+        if asked || prune::asks(&live.value(), &of_app) {
+            confirm(&mut entry);
+        }
+        entries.push((live.id.clone(), entry));
+    }
+    for (live, _) in &view.forbidden {
+        entries.push((live.id.clone(), unnamed(live, &SyncCode::Unknown)));
+    }
+    for Unsure { live, health } in &view.unsure {
+        let mut entry = unnamed(live, &SyncCode::Unknown);
+        if let Some(health) = health {
+            put_health(&mut entry, health);
+        }
         entries.push((live.id.clone(), entry));
     }
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     entries.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// The entry of a live object without a target.
+fn unnamed(live: &LiveObject, status: &SyncCode) -> Value {
+    let mut entry = json!({
+        "version": live.gvk.version, "kind": live.id.kind, "name": live.id.name, "status": status,
+    });
+    put_text(&mut entry, "group", &live.id.group);
+    put_text(&mut entry, "namespace", &live.id.namespace);
+    entry
+}
+
+fn put_health(entry: &mut Value, health: &health::Health) {
+    entry["health"] = json!({"status": health.status});
+    put_text(&mut entry["health"], "message", &health.message);
 }
 
 fn put_text(entry: &mut Value, key: &str, text: &str) {
@@ -196,6 +229,7 @@ fn resource(seen: &Seen) -> Value {
     let status = match (&seen.note, &seen.subject.state) {
         (Some(Note::Unseen(_) | Note::Forbidden(_)), _) => SyncCode::Unknown,
         (_, State::Clean) => SyncCode::Synced,
+        _ if seen.agrees => SyncCode::Synced,
         _ => SyncCode::OutOfSync,
     };
     let mut entry = json!({
@@ -209,20 +243,32 @@ fn resource(seen: &Seen) -> Value {
     }
     match (&seen.live, &seen.health) {
         (None, _) => entry["health"] = json!({"status": HealthCode::Missing}),
-        (Some(_), Some(health)) => {
-            entry["health"] = json!({"status": health.status});
-            put_text(&mut entry["health"], "message", &health.message);
-        }
+        (Some(_), Some(health)) => put_health(&mut entry, health),
         (Some(_), None) => {}
     }
     entry
 }
 
-/// Health of the whole: the worst of its objects, with up to three causes.
-fn app_health(app: &Application, view: &View) -> health::Health {
+/// The application as an object, which an application may hold: itself.
+pub(crate) fn itself(app: &Application) -> ObjectId {
     let namespace = app.metadata.namespace.as_deref().unwrap_or_default();
     let name = app.metadata.name.as_deref().unwrap_or_default();
-    let itself = ObjectId::new(crate::api::GROUP, "Application", namespace, name);
+    ObjectId::new(crate::api::GROUP, "Application", namespace, name)
+}
+
+/// Health of the whole: the worst of its objects, with up to three causes.
+fn app_health(app: &Application, view: &View) -> health::Health {
+    let itself = itself(app);
+    let unsure = view.unsure.iter().filter(|unsure| {
+        let Unsure { live, .. } = unsure;
+        health::counts(&itself, &live.id, &live.value())
+    });
+    let unsure = unsure.map(|Unsure { live, health }| health::Part {
+        id: &live.id,
+        desired: false,
+        live: true,
+        health: health.as_ref(),
+    });
     let parts: Vec<health::Part<'_>> = view
         .seen
         .iter()
@@ -237,10 +283,92 @@ fn app_health(app: &Application, view: &View) -> health::Health {
             live: seen.live.is_some(),
             health: seen.health.as_ref(),
         })
+        .chain(unsure)
         .collect();
     health::aggregate(&parts)
 }
 
 fn view_images(view: &View) -> BTreeSet<String> {
-    view.seen.iter().flat_map(|seen| images(&seen.subject.target.value)).collect()
+    let named = view.seen.iter().flat_map(|seen| images(&seen.subject.target.value));
+    let unsure = view.unsure.iter().flat_map(|unsure| images(&unsure.live.value()));
+    named.chain(unsure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{health::Health, object::GroupVersionKind};
+
+    fn live(name: &str) -> Arc<LiveObject> {
+        let body = json!({"spec": {"template": {"spec": {"containers": [{"image": name}]}}}});
+        Arc::new(LiveObject {
+            id: ObjectId::new("apps", "Deployment", "shop", name),
+            gvk: GroupVersionKind::parse("apps/v1", "Deployment"),
+            uid: name.to_owned(),
+            resource_version: "7".to_owned(),
+            app: Some("shop".to_owned()),
+            body: body.to_string().into_boxed_str(),
+            own: None,
+            others: None,
+            has_owner: false,
+            terminating: false,
+        })
+    }
+
+    fn status(view: &View) -> Value {
+        let found = Findings {
+            view: Some(view),
+            resolved: None,
+            conditions: Vec::new(),
+            operation: None,
+            deployed: None,
+            invalid: false,
+        };
+        build(&Application::default(), found, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_git_could_not_say_anything_about_is_unknown_and_requires_no_pruning() {
+        let health = Some(Health::new(health::HealthStatus::Degraded, "1 of 2 pods crashes"));
+        let view = View { unsure: vec![Unsure { live: live("web"), health }], ..View::default() };
+        let status = status(&view);
+        let entry = json!({
+            "group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop",
+            "name": "web", "status": "Unknown",
+            "health": {"status": "Degraded", "message": "1 of 2 pods crashes"},
+        });
+        assert_eq!(status["resources"], json!([entry]));
+        assert_eq!(status["health"]["status"], "Degraded");
+        assert_eq!(status["summary"]["images"], json!(["web"]));
+    }
+
+    #[test]
+    fn what_the_project_forbids_is_unknown_and_requires_no_pruning() {
+        let forbidden = vec![(live("web"), "project team does not permit it".to_owned())];
+        let view = View { forbidden, ..View::default() };
+        assert!(is_in_sync(&view));
+        let status = status(&view);
+        assert_eq!(status["resources"][0]["status"], "Unknown");
+        assert_eq!(status["resources"][0]["requiresPruning"], Value::Null);
+    }
+
+    #[test]
+    fn what_waits_for_a_word_before_its_deletion_says_so() {
+        let mut said = live("web");
+        let body = json!({"metadata": {"annotations":
+            {"argocd.argoproj.io/sync-options": "Delete=confirm"}}});
+        Arc::make_mut(&mut said).body = body.to_string().into_boxed_str();
+        let status = status(&View { stale: vec![live("api"), said], ..View::default() });
+        assert_eq!(status["resources"][0]["requiresDeletionConfirmation"], Value::Null);
+        assert_eq!(status["resources"][1]["requiresDeletionConfirmation"], true);
+    }
+
+    #[test]
+    fn what_git_no_longer_names_requires_pruning() {
+        let status = status(&View { stale: vec![live("web")], ..View::default() });
+        assert_eq!(status["resources"][0]["requiresPruning"], true);
+        assert_eq!(status["resources"][0]["status"], "OutOfSync");
+    }
 }

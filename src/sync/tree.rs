@@ -8,7 +8,7 @@ use std::{
 
 use super::observe;
 use crate::{
-    cluster::Store,
+    cluster::{Presence, Store},
     health::Child,
     object::{GroupVersionKind, LiveObject, ObjectId, meta},
 };
@@ -32,6 +32,24 @@ pub struct Node {
     pub created_at: String,
     /// Images of the pod or pod template.
     pub images: Vec<String>,
+}
+
+/// The managed objects of an application: those that it tracks, and of those that Git names and
+/// others hold (`unmanaged`, as the last pass saw them) the ones that are still there. Argo CD
+/// takes both for managed.
+pub(crate) fn roots(
+    store: &Store<Child>,
+    mut tracked: Vec<Arc<LiveObject>>,
+    unmanaged: Vec<Arc<LiveObject>>,
+) -> Vec<Arc<LiveObject>> {
+    let known: HashSet<ObjectId> = tracked.iter().map(|live| live.id.clone()).collect();
+    let others = unmanaged.into_iter().filter(|seen| !known.contains(&seen.id));
+    tracked.extend(others.filter_map(|seen| match store.get(&seen.id) {
+        Presence::Untracked => Some(seen),
+        Presence::Tracked(live) => Some(live),
+        Presence::Absent | Presence::Unknown => None,
+    }));
+    tracked
 }
 
 /// The objects of an application in order of their ids, each followed by what is below it, in the
@@ -123,6 +141,45 @@ mod tests {
         object["metadata"]["annotations"] =
             json!({tracking::ANNOTATION: format!("shop:{}/{}:n/{}", id.group, id.kind, id.name)});
         object
+    }
+
+    fn seen(object: &Value) -> Arc<LiveObject> {
+        Arc::new(LiveObject {
+            id: meta::id(object).unwrap(),
+            gvk: meta::gvk(object).unwrap(),
+            uid: meta::uid(object).to_owned(),
+            resource_version: "7".to_owned(),
+            app: None,
+            body: object.to_string().into_boxed_str(),
+            own: None,
+            others: None,
+            has_owner: false,
+            terminating: false,
+        })
+    }
+
+    #[tokio::test]
+    async fn what_git_names_is_in_the_tree_although_it_carries_no_tracking_id() {
+        let store = Store::new(Server::default().cluster(), Child::reduce, |_| {});
+        let kinds = [GroupKind::new("apps", "Deployment"), GroupKind::new("", "ConfigMap")];
+        store.need("shop", BTreeSet::from(kinds));
+        let web = object("apps/v1", "Deployment", "web", "d1", None);
+        let mut other = object("v1", "ConfigMap", "other", "c2", None);
+        let gone = object("v1", "ConfigMap", "gone", "c3", None);
+        let unmanaged = [&web, &other, &gone].map(seen).to_vec();
+        other["metadata"]["annotations"] =
+            json!({tracking::ANNOTATION: "depot:/ConfigMap:n/other"});
+        for object in [
+            track(object("v1", "ConfigMap", "settings", "c1", None)),
+            web,
+            other,
+            object("apps/v1", "ReplicaSet", "web-1", "r1", Some(("Deployment", "d1"))),
+        ] {
+            store.observe(&object);
+        }
+        let roots = roots(&store, store.tracked("shop"), unmanaged);
+        let shown: Vec<_> = nodes(&store, roots).into_iter().map(|node| node.uid).collect();
+        assert_eq!(shown, ["c2", "c1", "d1", "r1"]);
     }
 
     #[tokio::test]

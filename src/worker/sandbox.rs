@@ -75,9 +75,24 @@ impl Enforcement {
 pub(super) fn limit(limits: &Limits) -> Result<(), rustix::io::Errno> {
     let at_most = |value| Rlimit { current: Some(value), maximum: Some(value) };
     setrlimit(Resource::Core, at_most(0))?;
-    setrlimit(Resource::Data, at_most(limits.memory_bytes_max))?;
+    setrlimit(Resource::Data, at_most(memory_bytes_max(limits)))?;
     setrlimit(Resource::Fsize, at_most(limits.file_bytes_max))
 }
+
+/// What one child may use: its limit, but no more than half of what the container has, which
+/// would otherwise be ended as a whole by one large repository.
+fn memory_bytes_max(limits: &Limits) -> u64 {
+    let container = std::fs::read_to_string(CONTAINER_MEMORY).unwrap_or_default();
+    // `max`, or no file at all: there is no limit.
+    container.trim().parse().map_or(limits.memory_bytes_max, |bytes: u64| {
+        limits.memory_bytes_max.min((bytes / 2).max(MEMORY_BYTES_MIN))
+    })
+}
+
+/// Where a container finds how much memory it may use (control groups, version 2).
+const CONTAINER_MEMORY: &str = "/sys/fs/cgroup/memory.max";
+/// A child with less than this can't fetch anything.
+const MEMORY_BYTES_MIN: u64 = 128 * 1024 * 1024;
 
 /// Gives up all access to files outside `sandbox`, as far as the kernel can enforce it. Must run
 /// before the first thread is started: a thread keeps what its parent had.

@@ -223,7 +223,7 @@ async fn action(
         return absent(&name);
     }
     if let Some(refusal) = world.script.answers.get("refuse") {
-        return refuse(StatusCode::BAD_REQUEST, refusal.as_str().unwrap());
+        return (StatusCode::BAD_REQUEST, Json(refusal.clone())).into_response();
     }
     // As Argo CD does, the answer shows the request in its slot.
     let mut now = world.now().unwrap();

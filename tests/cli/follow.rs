@@ -134,17 +134,40 @@ fn a_failed_sync_ends_with_1_and_says_why() {
     .assert_eq(&ask(&fake, &["app", "sync", "web"]).transcript());
 }
 
+/// Runs a verb whose request is refused.
+fn refused(answer: Value, args: &[&str]) -> Run {
+    let states = vec![web(10, "Synced", "Healthy")];
+    let answers = [("refuse", answer)].into();
+    ask(&Fake::start(Script { states, answers, ..Script::default() }), args)
+}
+
 #[test]
 fn a_refused_sync_ends_with_2() {
-    let answers = [("refuse", json!("another operation is already in progress"))].into();
-    let states = vec![web(10, "Synced", "Healthy")];
-    let fake = Fake::start(Script { states, answers, ..Script::default() });
+    let refusal = json!({"message": "cannot sync to v2: auto-sync is enabled and follows HEAD",
+        "reason": "AutoSyncEnabled"});
     expect![[r#"
         --- standard error
-        error: another operation is already in progress
+        error: cannot sync to v2: auto-sync is enabled and follows HEAD
         --- exit code 2
     "#]]
-    .assert_eq(&ask(&fake, &["app", "sync", "web"]).transcript());
+    .assert_eq(&refused(refusal, &["app", "sync", "web", "--revision", "v2"]).transcript());
+}
+
+#[test]
+fn a_sync_while_another_operation_runs_ends_with_1_and_says_what_to_do() {
+    let busy = json!({"reason": "OperationInProgress",
+        "message": "another operation is already in progress: a sync by eva, about to begin"});
+    expect![[r#"
+        --- standard error
+        error: another operation is already in progress: a sync by eva, about to begin
+        hint: wait for its end and try again: steadfast app wait web --operation
+        hint: or end it: steadfast app terminate-op web
+        --- exit code 1
+    "#]]
+    .assert_eq(&refused(busy.clone(), &["app", "sync", "web"]).transcript());
+    let back = refused(busy, &["app", "rollback", "web"]);
+    assert_eq!(back.code, 1, "{}", back.transcript());
+    assert!(back.err.contains("terminate-op web"), "{}", back.err);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{Scene, config_map, deployment, is_health, is_synced, resource},
-    support::ControlPlane,
+    common::{Scene, annotated, config_map, deployment, is_health, is_synced, resource},
+    support::AuditMark,
 };
 
 const CRD: &str = "apiVersion: apiextensions.k8s.io/v1
@@ -51,8 +51,7 @@ async fn a_kind_may_arrive_in_the_same_sync_as_its_objects() {
     scene.live_until(gadget, "the gadget", |live| live["spec"]["size"] == 3).await;
     scene.assert_settled("shop").await;
 
-    let patch = json!({"spec": {"size": 4}}).to_string();
-    scene.target.kubectl(&["patch", "gadget", "lamp", "--type=merge", "-p", &patch], None);
+    scene.target.patch("gadget", "lamp", &json!({"spec": {"size": 4}}));
     scene.live_until(gadget, "drift to be put back", |live| live["spec"]["size"] == 3).await;
     scene.event("shop", "DriftCorrected", &["Gadget", ".spec.size", "3", "4"]).await;
     scene.assert_settled("shop").await;
@@ -88,16 +87,14 @@ async fn the_destination_namespace_is_made_when_that_is_asked_for() {
 #[tokio::test]
 async fn a_wave_begins_when_the_one_before_it_is_healthy() {
     let Some(scene) = Scene::begin("waves").await else { return };
-    let in_wave = |manifest: String, wave: i32| {
-        let annotations =
-            format!("metadata:\n  annotations: {{argocd.argoproj.io/sync-wave: \"{wave}\"}}\n");
-        manifest.replacen("metadata:\n", &annotations, 1)
+    let in_wave = |name: &str, wave: &str| {
+        let map = config_map(name, &[("key", "value")]);
+        annotated(&map, "argocd.argoproj.io/sync-wave", wave)
     };
-    let data = [("key", "value")];
     // Names and files are in the opposite order of the waves.
-    scene.repo.write("shop/c.yaml", &in_wave(config_map("early", &data), -1));
+    scene.repo.write("shop/c.yaml", &in_wave("early", "-1"));
     scene.repo.write("shop/b.yaml", &deployment("middle", "shop/web:1.0", 1, "never-ready"));
-    scene.repo.write("shop/a.yaml", &in_wave(config_map("late", &data), 1));
+    scene.repo.write("shop/a.yaml", &in_wave("late", "1"));
     let commit = scene.repo.commit("Open the shop");
     scene.application("shop", |_| ());
     let waits = |app: &Value| {
@@ -118,15 +115,14 @@ async fn a_wave_begins_when_the_one_before_it_is_healthy() {
     scene.target.kubectl(&pods, None);
     let app = scene.healthy("shop", &commit).await;
     assert!(is_synced(&app, &commit));
-    let made = applied_in_order(&scene.plane, scene.target.name());
+    let made = applied_in_order(&scene);
     assert_eq!(made, ["early", "middle", "late"]);
     scene.assert_settled("shop").await;
 }
 
-/// The objects that Steadfast made in a namespace, in the order of the requests.
-fn applied_in_order(plane: &ControlPlane, namespace: &str) -> Vec<String> {
-    let mut events = plane.audit(crate::support::AuditMark::default(), "steadfast");
-    events.retain(|event| event.namespace == namespace && event.is_write() && !event.is_dry_run());
+/// The objects that Steadfast made in the target namespace, in the order of the requests.
+fn applied_in_order(scene: &Scene) -> Vec<String> {
+    let mut events = scene.writes_since(AuditMark::default());
     events.sort_by(|a, b| a.received.cmp(&b.received));
     let mut names: Vec<String> = events.into_iter().map(|event| event.name).collect();
     names.dedup();

@@ -10,8 +10,8 @@ mod sources;
 use std::time::{Duration, Instant};
 
 use crate::{
-    common::{LIMIT, Scene},
-    support::AuditEvent,
+    common::Scene,
+    support::{AuditEvent, LIMIT},
 };
 
 /// How long nothing may be written while input is broken.
@@ -43,9 +43,4 @@ async fn calm(scene: &Scene, is_excused: impl Fn(&AuditEvent) -> bool) {
             (mark, since) = (next, Instant::now());
         }
     }
-}
-
-/// Texts as owned ones.
-fn texts(parts: &[&str]) -> Vec<String> {
-    parts.iter().map(|part| (*part).to_owned()).collect()
 }

@@ -21,11 +21,9 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    AuditMark, Component, ControlPlane, Namespace, PlaneOptions, RequestCount, eventually, writes,
+    AuditMark, Component, ControlPlane, LIMIT, Namespace, PlaneOptions, RequestCount, eventually,
+    writes,
 };
-
-/// Long enough for a machine that does much else.
-const LIMIT: Duration = Duration::from_mins(1);
 
 fn deployment(replicas: u32, image: &str, behaviour: &str) -> Value {
     workload("apps/v1", "Deployment", replicas, image, behaviour)

@@ -1,21 +1,20 @@
-//! What scenarios share: a repository, a controller beside the shared control plane, Applications,
-//! and the ways to wait for what they come to.
+//! What scenarios share: a repository, a controller beside a control plane, Applications, and the
+//! ways to wait for what they come to.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::Location, sync::Arc};
 
 use kube::Client;
 use serde_json::{Value, json};
 
 use crate::support::{
-    AuditEvent, AuditMark, ControlPlane, Controller, ControllerOptions, Namespace, Repo,
+    ControlPlane, Controller, ControllerOptions, LIMIT, Namespace, Proxy, Repo, eventually,
+    waited_for,
 };
 
-/// Long enough for a machine that does much else.
-pub(crate) const LIMIT: Duration = Duration::from_mins(1);
-/// The pause between two looks.
-pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// Lines of the controller's log that a failure shows.
 const LOG_LINES: usize = 40;
+/// A list that is longer is left out of what a failure shows.
+const SHOWN_BYTES: usize = 4_000;
 /// Lives in Git as the path of most applications.
 pub(crate) const PATH: &str = "shop";
 
@@ -28,6 +27,7 @@ pub(crate) struct Scene {
     pub(crate) target: Namespace,
     pub(crate) repo: Repo,
     pub(crate) controller: Controller,
+    proxy: Option<Proxy>,
     client: Client,
 }
 
@@ -36,33 +36,83 @@ impl Scene {
     #[track_caller]
     pub(crate) fn begin(name: &str) -> impl Future<Output = Option<Self>> {
         let plane = ControlPlane::shared();
-        let name = name.to_owned();
-        async move { Some(Self::on(plane?, &name).await) }
+        async move { Some(Self::with(plane?, name, |_| ()).await) }
     }
 
-    /// A scene on a control plane.
-    pub(crate) async fn on(plane: Arc<ControlPlane>, name: &str) -> Self {
-        Self::with(plane, name, |options| options).await
-    }
-
-    /// A scene whose controller has other options.
+    /// A scene on a control plane, whose controller has the options as `adjust` leaves them.
     pub(crate) async fn with(
         plane: Arc<ControlPlane>,
         name: &str,
-        adjust: impl FnOnce(ControllerOptions) -> ControllerOptions,
+        adjust: impl FnOnce(&mut ControllerOptions),
+    ) -> Self {
+        Self::set(plane, name, None, adjust).await
+    }
+
+    /// The same with a proxy between the controller and the API server.
+    pub(crate) async fn behind_proxy(
+        plane: Arc<ControlPlane>,
+        name: &str,
+        adjust: impl FnOnce(&mut ControllerOptions),
+    ) -> Self {
+        let proxy = Proxy::start(&plane);
+        Self::set(plane, name, Some(proxy), adjust).await
+    }
+
+    async fn set(
+        plane: Arc<ControlPlane>,
+        name: &str,
+        proxy: Option<Proxy>,
+        adjust: impl FnOnce(&mut ControllerOptions),
     ) -> Self {
         let home = plane.namespace(&format!("{name}-apps")).await;
         let target = plane.namespace(name).await;
         let client = plane.client().await;
-        let options = ControllerOptions::new(home.name()).arg("--install-crds");
-        let controller = Controller::start(&plane, adjust(options));
-        Self { home, target, repo: Repo::init(name), controller, client, plane }
+        let mut options = ControllerOptions::new(home.name()).arg("--install-crds");
+        options.kubeconfig = proxy.as_ref().map(|proxy| proxy.kubeconfig().into());
+        adjust(&mut options);
+        let controller = Controller::start(&plane, options);
+        Self { home, target, repo: Repo::init(name), controller, proxy, client, plane }
+    }
+
+    /// The proxy of [`Self::behind_proxy`].
+    #[track_caller]
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("the scene has a proxy")
+    }
+
+    /// A scene whose controller has the account and the rights that `steadfast install` gives it: for
+    /// the whole cluster, or to change the target namespace alone. The pod that is installed as well
+    /// is one of kwok's, which runs nothing.
+    pub(crate) async fn installed(plane: Arc<ControlPlane>, name: &str, restricted: bool) -> Self {
+        let home = plane.namespace(&format!("{name}-apps")).await;
+        let target = plane.namespace(name).await;
+        let only = format!("--target-namespace={}", target.name());
+        let mut args = vec!["--namespace", home.name()];
+        args.extend(restricted.then_some(only.as_str()));
+        let manifests = crate::install::install(&args);
+        let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        plane.kubectl(&apply, Some(&manifests));
+        let account = format!("system:serviceaccount:{home}:steadfast");
+        let asked = ["auth", "can-i", "patch", "secrets", "-n", target.name(), "--as", &account];
+        let settled =
+            async || (plane.try_kubectl(&asked, None).stdout.trim() == "yes").then_some(());
+        eventually(LIMIT, "the rights hold", settled).await;
+        let mut options = ControllerOptions::new(home.name());
+        options.kubeconfig = Some(plane.kubeconfig_of_account(home.name(), "steadfast"));
+        let controller = Controller::start(&plane, options);
+        let client = plane.client().await;
+        Self { home, target, repo: Repo::init(name), controller, proxy: None, client, plane }
     }
 
     /// Stops the controller in good order and starts it again with the same data.
     pub(crate) fn restart(&mut self) {
         let status = self.controller.terminate();
         assert!(status.success(), "{status}:\n{}", self.controller.log());
+        self.start_again();
+    }
+
+    /// Starts a controller that goes on with the data of the one before, which has ended.
+    pub(crate) fn start_again(&mut self) {
         self.controller = Controller::start(&self.plane, self.controller.options());
     }
 
@@ -88,14 +138,17 @@ impl Scene {
     /// Changes an Application by a JSON merge patch.
     #[track_caller]
     pub(crate) fn patch(&self, name: &str, patch: &Value) {
-        let patch = patch.to_string();
-        self.home.kubectl(&["patch", "application", name, "--type=merge", "-p", &patch], None);
+        self.home.patch("application", name, patch);
+    }
+
+    /// The path of an Application below the API server.
+    pub(crate) fn app_path(&self, name: &str) -> String {
+        object_path(self.home.name(), "argoproj.io/v1alpha1", "applications", name)
     }
 
     /// An Application as it is; `null` when it is not there.
     pub(crate) async fn app(&self, name: &str) -> Value {
-        let path = object_path(self.home.name(), "argoproj.io/v1alpha1", "applications", name);
-        self.get(&path).await.unwrap_or_default()
+        self.get(&self.app_path(name)).await.unwrap_or_default()
     }
 
     /// A client with the rights of `admin`.
@@ -114,6 +167,12 @@ impl Scene {
         self.get(&object_path(self.target.name(), version, plural, name)).await
     }
 
+    /// Value of a key of a ConfigMap in the target namespace.
+    pub(crate) async fn config(&self, name: &str, key: &str) -> Option<String> {
+        let live = self.live("v1", "configmaps", name).await?;
+        live["data"][key].as_str().map(str::to_owned)
+    }
+
     /// Waits until an object of the target namespace is as `wanted` says; returns it.
     #[track_caller]
     pub(crate) fn live_until(
@@ -122,26 +181,7 @@ impl Scene {
         what: &str,
         wanted: impl Fn(&Value) -> bool,
     ) -> impl Future<Output = Value> {
-        let place = std::panic::Location::caller();
-        async move {
-            let mut last = Value::Null;
-            let looking = async {
-                loop {
-                    last = self.live(version, plural, name).await.unwrap_or_default();
-                    if wanted(&last) {
-                        break;
-                    }
-                    tokio::time::sleep(POLL).await;
-                }
-            };
-            let waited = tokio::time::timeout(LIMIT, looking).await;
-            assert!(
-                waited.is_ok(),
-                "{place}: waited for {what} in vain: {plural}/{name} is\n{last:#}\n{}",
-                self.tail()
-            );
-            last
-        }
+        self.awaited(object_path(self.target.name(), version, plural, name), what.into(), wanted)
     }
 
     /// Waits until an Application is as `wanted` says; returns it.
@@ -152,25 +192,29 @@ impl Scene {
         what: impl Into<String>,
         wanted: impl Fn(&Value) -> bool,
     ) -> impl Future<Output = Value> {
-        let place = std::panic::Location::caller();
-        let what = what.into();
+        self.awaited(self.app_path(name), what.into(), wanted)
+    }
+
+    #[track_caller]
+    fn awaited(
+        &self,
+        path: String,
+        what: String,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> impl Future<Output = Value> {
+        let place = Location::caller();
         async move {
             let mut last = Value::Null;
-            let looking = async {
-                loop {
-                    last = self.app(name).await;
-                    if wanted(&last) {
-                        break;
-                    }
-                    tokio::time::sleep(POLL).await;
-                }
+            let look = async || {
+                last = self.get(&path).await.unwrap_or_default();
+                wanted(&last).then_some(())
             };
-            let waited = tokio::time::timeout(LIMIT, looking).await;
-            let status = &last["status"];
+            let waited = waited_for(LIMIT, look).await;
+            let report = || self.report(&last);
             assert!(
-                waited.is_ok(),
-                "{place}: waited for {what} in vain: {name} is\n{status:#}\n{}",
-                self.tail()
+                waited.is_some(),
+                "{place}: waited for {what} in vain: {path} is\n{}",
+                report()
             );
             last
         }
@@ -183,108 +227,19 @@ impl Scene {
         self.until(name, what, move |app| is_synced(app, commit) && is_health(app, "Healthy"))
     }
 
+    /// Waits until an Application is healthy by a sync of this very commit; returns it.
+    #[track_caller]
+    pub(crate) fn deployed(&self, name: &str, commit: &str) -> impl Future<Output = Value> {
+        let what = format!("{name} to be deployed by a sync of {commit}");
+        self.until(name, what, move |app| is_deployed(app, commit))
+    }
+
     /// Waits until an Application has a condition of a type; returns its message.
     #[track_caller]
     pub(crate) fn condition(&self, name: &str, kind: &str) -> impl Future<Output = String> {
         let what = format!("the condition {kind}");
         let waiting = self.until(name, what, move |app| condition(app, kind).is_some());
         async move { condition(&waiting.await, kind).expect("it was waited for") }
-    }
-
-    /// The Events about an Application as (type, reason, message).
-    pub(crate) async fn events(&self, name: &str) -> Vec<[String; 3]> {
-        let path = format!("/api/v1/namespaces/{}/events", self.home.name());
-        let events = self.get(&path).await.unwrap_or_default();
-        let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
-        let items = events["items"].as_array().cloned().unwrap_or_default();
-        items
-            .iter()
-            .filter(|event| event["involvedObject"]["name"] == name)
-            .map(|event| ["type", "reason", "message"].map(|key| text(event, key)))
-            .collect()
-    }
-
-    /// Waits for an Event with a reason whose message contains all of `texts`; returns the message.
-    #[track_caller]
-    pub(crate) fn event(
-        &self,
-        name: &str,
-        reason: &str,
-        texts: &[&str],
-    ) -> impl Future<Output = String> {
-        let place = std::panic::Location::caller();
-        async move {
-            let looking = async {
-                loop {
-                    let found = self.events(name).await.into_iter().find(|[_, is, message]| {
-                        is == reason && texts.iter().all(|text| message.contains(text))
-                    });
-                    if let Some([_, _, message]) = found {
-                        return message;
-                    }
-                    tokio::time::sleep(POLL).await;
-                }
-            };
-            let Ok(message) = tokio::time::timeout(LIMIT, looking).await else {
-                let all = self.events(name).await;
-                panic!(
-                    "{place}: no Event {reason} with {texts:?} among\n{all:#?}\n{}",
-                    self.tail()
-                );
-            };
-            message
-        }
-    }
-
-    /// What the controller wrote into the target namespace since `mark`, dry runs left out.
-    pub(crate) fn writes_since(&self, mark: AuditMark) -> Vec<AuditEvent> {
-        let target = self.target.name();
-        let events = self.plane.audit(mark, "steadfast").into_iter();
-        events
-            .filter(|event| event.namespace == target && event.is_write() && !event.is_dry_run())
-            .collect()
-    }
-
-    /// Makes the controller look at an Application anew and waits until it has.
-    #[track_caller]
-    pub(crate) fn refresh(&self, name: &str, kind: &str) -> impl Future<Output = Value> {
-        const REFRESH: &str = "argocd.argoproj.io/refresh";
-        self.patch(name, &json!({"metadata": {"annotations": {REFRESH: kind}}}));
-        self.until(name, "the refresh to be done", |app| {
-            app["metadata"]["annotations"][REFRESH].is_null()
-        })
-    }
-
-    /// Shows that a second pass plans nothing: after a refresh the Application is still in sync and
-    /// the controller has written nothing but its status.
-    #[track_caller]
-    pub(crate) fn assert_settled(&self, name: &str) -> impl Future<Output = ()> {
-        let place = std::panic::Location::caller();
-        let mark = self.plane.audit_mark();
-        let refreshed = self.refresh(name, "normal");
-        async move {
-            let app = refreshed.await;
-            assert_eq!(app["status"]["sync"]["status"], "Synced", "{place}: {:#}", app["status"]);
-            self.assert_quiet(mark, place).await;
-        }
-    }
-
-    /// Shows that nothing was written to the target namespace since `mark`. To be called when a
-    /// pass has ended by a write to an Application.
-    async fn assert_quiet(&self, mark: AuditMark, place: &std::panic::Location<'_>) {
-        // The log is in order: when the end of the pass stands in it, so does all before.
-        let home = self.home.name();
-        let looking = async {
-            let ended =
-                |event: &AuditEvent| event.namespace == home && event.resource == "applications";
-            while !self.plane.audit(mark, "steadfast").iter().any(|e| e.is_write() && ended(e)) {
-                tokio::time::sleep(POLL).await;
-            }
-        };
-        let waited = tokio::time::timeout(LIMIT, looking).await;
-        assert!(waited.is_ok(), "{place}: no pass in the audit log\n{}", self.tail());
-        let writes = self.writes_since(mark);
-        assert!(writes.is_empty(), "{place}: {writes:#?}\n{}", self.tail());
     }
 
     /// A request to the status API about an Application, which has to succeed: the answer.
@@ -315,6 +270,22 @@ impl Scene {
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
+
+    /// An object and the end of the log, for the message of a failure.
+    pub(crate) fn report(&self, object: &Value) -> String {
+        let mut object = object.clone();
+        for list in [
+            "/metadata/managedFields",
+            "/status/resources",
+            "/status/operationState/syncResult/resources",
+        ] {
+            let list = object.pointer_mut(list);
+            if let Some(list) = list.filter(|list| list.to_string().len() > SHOWN_BYTES) {
+                *list = json!("too long to be shown");
+            }
+        }
+        format!("{object:#}\nend of the log:\n{}", self.tail())
+    }
 }
 
 /// The path of an object: `object_path("shop", "apps/v1", "deployments", "web")`.
@@ -329,16 +300,30 @@ pub(crate) fn is_synced(app: &Value, commit: &str) -> bool {
     sync["status"] == "Synced" && sync["revision"] == commit
 }
 
+/// True when an Application is healthy by a sync of this very commit.
+pub(crate) fn is_deployed(app: &Value, commit: &str) -> bool {
+    let state = &app["status"]["operationState"];
+    is_synced(app, commit)
+        && is_health(app, "Healthy")
+        && state["phase"] == "Succeeded"
+        && state["syncResult"]["revision"] == commit
+}
+
 /// True when the health of an Application is this.
 pub(crate) fn is_health(app: &Value, word: &str) -> bool {
     app["status"]["health"]["status"] == word
 }
 
+/// The conditions of an Application as (type, message).
+pub(crate) fn conditions(app: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = app["status"]["conditions"].as_array().into_iter().flatten();
+    list.map(|condition| (text(&condition["type"]), text(&condition["message"]))).collect()
+}
+
 /// The message of the condition of a type.
 pub(crate) fn condition(app: &Value, kind: &str) -> Option<String> {
-    let conditions = app["status"]["conditions"].as_array()?;
-    let found = conditions.iter().find(|condition| condition["type"] == kind)?;
-    found["message"].as_str().map(str::to_owned)
+    conditions(app).into_iter().find(|(is, _)| is == kind).map(|(_, message)| message)
 }
 
 /// The entry of an object in `status.resources`; `null` when there is none.
@@ -348,6 +333,11 @@ pub(crate) fn resource<'a>(app: &'a Value, kind: &str, name: &str) -> &'a Value 
     resources.iter().find(|entry| entry["kind"] == kind && entry["name"] == name).unwrap_or(&NONE)
 }
 
+/// Leaves the syncs of an Application to people.
+pub(crate) fn by_hand(app: &mut Value) {
+    app["spec"]["syncPolicy"] = json!({});
+}
+
 /// A ConfigMap with data, as YAML.
 pub(crate) fn config_map(name: &str, data: &[(&str, &str)]) -> String {
     let mut text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n");
@@ -355,6 +345,12 @@ pub(crate) fn config_map(name: &str, data: &[(&str, &str)]) -> String {
         text.push_str(&format!("  {key}: {value:?}\n"));
     }
     text
+}
+
+/// A manifest without annotations, as YAML, with one.
+pub(crate) fn annotated(manifest: &str, annotation: &str, value: &str) -> String {
+    let metadata = format!("metadata:\n  annotations: {{{annotation}: {value:?}}}\n");
+    manifest.replacen("metadata:\n", &metadata, 1)
 }
 
 /// A Deployment, as YAML. `behaviour` is what its pods do, see the test bed's stages.

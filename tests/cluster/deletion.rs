@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{LIMIT, Scene, condition, config_map, deployment},
-    support::{AuditMark, eventually},
+    common::{Scene, annotated, condition, config_map, deployment},
+    support::{AuditMark, LIMIT, eventually},
 };
 
 const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
+/// Confirms a deletion.
+const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 const BACKGROUND: &str = "resources-finalizer.argocd.argoproj.io/background";
 const MAP: (&str, &str, &str) = ("v1", "configmaps", "settings");
 const WEB: (&str, &str, &str) = ("apps/v1", "deployments", "web");
@@ -15,10 +17,8 @@ const WEB: (&str, &str, &str) = ("apps/v1", "deployments", "web");
 /// A scene with a Deployment, a ConfigMap and one that outlives its application.
 async fn open(name: &str, finalizers: &Value) -> Option<Scene> {
     let scene = Scene::begin(name).await?;
-    let kept = config_map("kept", &[("key", "value")]).replace(
-        "  name: kept\n",
-        "  name: kept\n  annotations: {argocd.argoproj.io/sync-options: Delete=false}\n",
-    );
+    let kept = config_map("kept", &[("key", "value")]);
+    let kept = annotated(&kept, "argocd.argoproj.io/sync-options", "Delete=false");
     scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 2, ""));
     scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
     let commit = scene.repo.write("shop/kept.yaml", &kept).commit("Open the shop");
@@ -64,6 +64,86 @@ async fn the_status_api_deletes_with_the_objects() {
 }
 
 #[tokio::test]
+async fn an_object_that_asks_for_a_word_holds_the_whole_deletion_until_it_is_given() {
+    let Some(scene) = Scene::begin("word").await else { return };
+    let asks = config_map("precious", &[("key", "value")]).replace(
+        "  name: precious\n",
+        "  name: precious\n  annotations: {argocd.argoproj.io/sync-options: Delete=confirm}\n",
+    );
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let commit = scene.repo.write("shop/precious.yaml", &asks).commit("Open the shop");
+    scene.application("shop", |app| app["metadata"]["finalizers"] = json!([CASCADE]));
+    scene.healthy("shop", &commit).await;
+    // A word from before the deletion is no word about it.
+    let early = json!({"metadata": {"annotations": {APPROVED: "2026-01-01T00:00:00Z"}}});
+    scene.patch("shop", &early);
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    let message = scene.condition("shop", "DeletionError").await;
+    println!("a deletion that waits for a word as people see it: {message}");
+    assert!(message.contains("/precious") && message.contains(APPROVED), "{message}");
+    scene.event("shop", "ConditionRaised", &["DeletionError", "/precious"]).await;
+    for name in ["settings", "precious"] {
+        assert!(scene.live("v1", "configmaps", name).await.is_some(), "{name} is gone");
+    }
+
+    let now = jiff::Timestamp::now().to_string();
+    scene.patch("shop", &json!({"metadata": {"annotations": {APPROVED: now}}}));
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    for name in ["settings", "precious"] {
+        assert!(scene.live("v1", "configmaps", name).await.is_none(), "{name} is there");
+    }
+}
+
+#[tokio::test]
+async fn an_application_may_say_that_all_of_its_objects_stay() {
+    let Some(scene) = Scene::begin("stay").await else { return };
+    let goes = config_map("goes", &[("key", "value")]).replace(
+        "  name: goes\n",
+        "  name: goes\n  annotations: {argocd.argoproj.io/sync-options: Delete=true}\n",
+    );
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let commit = scene.repo.write("shop/goes.yaml", &goes).commit("Open the shop");
+    scene.application("shop", |app| {
+        app["metadata"]["finalizers"] = json!([CASCADE]);
+        app["spec"]["syncPolicy"]["syncOptions"] = json!(["Delete=false"]);
+    });
+    scene.healthy("shop", &commit).await;
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    assert!(scene.live("v1", "configmaps", "settings").await.is_some(), "{}", scene.tail());
+    assert!(scene.live("v1", "configmaps", "goes").await.is_none(), "{}", scene.tail());
+}
+
+#[tokio::test]
+async fn an_application_that_holds_itself_waits_for_a_word_and_then_goes() {
+    let Some(scene) = Scene::begin("itself").await else { return };
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let itself = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "shop", "namespace": scene.home.name(), "finalizers": [CASCADE]},
+        "spec": {
+            "project": "default",
+            "source": {"repoURL": scene.repo.url(), "targetRevision": "main", "path": "shop"},
+            "destination": {
+                "server": "https://kubernetes.default.svc", "namespace": scene.target.name(),
+            },
+            "syncPolicy": {"automated": {"prune": true, "selfHeal": true}},
+        },
+    });
+    let commit = scene.repo.write("shop/shop.json", &itself.to_string()).commit("Open the shop");
+    scene.application("shop", |app| app["metadata"]["finalizers"] = json!([CASCADE]));
+    scene.healthy("shop", &commit).await;
+
+    // Not by a commit alone: all of it would go.
+    scene.repo.remove("shop/shop.json").commit("Forget the application");
+    let message = scene.condition("shop", "SyncError").await;
+    assert!(message.contains("Application") && message.contains(APPROVED), "{message}");
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "{}", scene.tail());
+}
+
+#[tokio::test]
 async fn without_a_finalizer_the_objects_stay() {
     let Some(scene) = open("orphan", &json!([])).await else { return };
     let mark = scene.plane.audit_mark();
@@ -91,8 +171,7 @@ async fn stays(scene: &Scene, mark: AuditMark) {
         assert!(scene.live(version, plural, name).await.is_some(), "{name}");
     }
     // Another application shows that the controller had time to do what it must not do.
-    let patch = json!({"data": {"colour": "red"}}).to_string();
-    scene.target.kubectl(&["patch", "configmap", "settings", "-p", &patch], None);
+    scene.target.patch("configmap", "settings", &json!({"data": {"colour": "red"}}));
     scene.repo.write("depot/other.yaml", &config_map("other", &[("key", "value")]));
     let commit = scene.repo.commit("Open a depot");
     scene.application("depot", |app| app["spec"]["source"]["path"] = json!("depot"));

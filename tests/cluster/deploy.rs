@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{
-        LIMIT, PATH, Scene, condition, config_map, deployment, is_health, is_synced, resource,
+        PATH, Scene, by_hand, condition, config_map, deployment, is_health, is_synced, resource,
     },
-    support::{AuditEvent, ControlPlane, PlaneOptions, Repo, RequestCount, eventually, writes},
+    support::{
+        AuditEvent, ControlPlane, LIMIT, PlaneOptions, Repo, RequestCount, eventually, writes,
+    },
 };
 
 const SERVICE: &str = "apiVersion: v1
@@ -135,7 +137,7 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
     // The metrics count everybody's requests: nobody else may be here.
     let options = PlaneOptions { workloads: false, ..PlaneOptions::default() };
     let Some(plane) = ControlPlane::own(options) else { return };
-    let scene = Scene::on(Arc::new(plane), "quiet").await;
+    let scene = Scene::with(Arc::new(plane), "quiet", |_| ()).await;
     let mut commit = String::new();
     for name in ["a", "b", "c"] {
         let path = format!("shop/{name}.yaml");
@@ -150,10 +152,9 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
 
     let before = scene.plane.request_counts().await;
     // Ten polls of the repository find the same commit.
-    let polls = |page: &str| counter(page, "argocd_git_request_total");
-    let metrics = || scene.controller.get("/metrics").expect("it answers").1;
-    let begin = polls(&metrics());
-    let look = async || (polls(&metrics()) >= begin + 10.0).then_some(());
+    let polls = || scene.metric("argocd_git_request_total", &[]);
+    let begin = polls();
+    let look = async || (polls() >= begin + 10.0).then_some(());
     eventually(LIMIT, "ten polls of the repository", look).await;
     let after = scene.plane.request_counts().await;
     assert_eq!(writes_of_clients(&after), writes_of_clients(&before));
@@ -180,12 +181,6 @@ fn writes_of_clients(counts: &[RequestCount]) -> u64 {
     let own = ["leases", "endpointslices", "endpoints", "apiservices", "tokenreviews"];
     let of_others = |count: &&RequestCount| !own.contains(&count.resource.as_str());
     writes(&counts.iter().filter(of_others).cloned().collect::<Vec<_>>())
-}
-
-/// The sum of a counter over its labels.
-fn counter(page: &str, name: &str) -> f64 {
-    let lines = page.lines().filter(|line| line.starts_with(name));
-    lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
 
 #[tokio::test]
@@ -255,7 +250,7 @@ async fn an_application_is_rolled_back_to_an_entry_of_its_history() {
     scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, ""));
     scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
     let first = scene.repo.commit("Open the shop");
-    scene.application("shop", |app| app["spec"]["syncPolicy"] = json!({}));
+    scene.application("shop", by_hand);
     scene
         .until("shop", "it to be looked at", |app| app["status"]["sync"]["revision"] == first)
         .await;

@@ -12,7 +12,10 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::common::{LIMIT, Scene, config_map, deployment, is_health, resource};
+use crate::{
+    common::{Scene, config_map, deployment, is_health, resource},
+    support::LIMIT,
+};
 
 /// The field manager of whoever changes what he should not.
 const INTRUDER: &str = "intruder";

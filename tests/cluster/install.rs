@@ -1,16 +1,14 @@
 //! What `steadfast install` prints, given to a real API server; and what the CRDs keep.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, eventually, process::Guarded};
-
-/// Long enough for a machine that does much else.
-const LIMIT: Duration = Duration::from_mins(1);
+use crate::{
+    common::{Scene, condition, config_map, deployment},
+    support::{ControlPlane, LIMIT, eventually, process::Guarded},
+};
 
 /// What the binary prints.
-fn install(args: &[&str]) -> String {
+pub(crate) fn install(args: &[&str]) -> String {
     let output = Guarded::new(env!("CARGO_BIN_EXE_steadfast"))
         .arg("install")
         .args(args)
@@ -96,6 +94,130 @@ async fn the_rights_are_the_ones_that_were_asked_for() {
     for (verb, what, expected) in table {
         assert_eq!(may(verb, what, other.name()), expected, "{verb} {what}");
     }
+}
+
+/// A role that grants more than the controller has, as those of most operators do.
+const ROLE: &str = "apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: NAME
+rules:
+  - apiGroups: [\"\"]
+    resources: [users]
+    verbs: [impersonate]
+";
+
+#[tokio::test]
+async fn the_account_that_is_installed_can_do_what_the_controller_does() {
+    let Some(plane) = ControlPlane::shared() else { return };
+    let scene = Scene::installed(plane, "account", false).await;
+    let role = format!("{}-operator", scene.target.name());
+    scene.repo.write("shop/role.yaml", &ROLE.replace("NAME", &role));
+    whole_life(&scene).await;
+    let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{role}");
+    assert!(scene.get(&path).await.is_none(), "it went with the application");
+}
+
+#[tokio::test]
+async fn the_restricted_account_can_do_the_same_in_its_namespace_and_no_more() {
+    let Some(plane) = ControlPlane::shared() else { return };
+    let scene = Scene::installed(plane, "limited", true).await;
+    let other = scene.plane.namespace("beyond").await;
+    whole_life(&scene).await;
+
+    let beyond = config_map("beyond", &[("key", "value")])
+        .replace("  name: beyond\n", &format!("  name: beyond\n  namespace: {other}\n"));
+    scene.repo.write("depot/beyond.yaml", &beyond).commit("Reach beyond");
+    scene.application("depot", |app| app["spec"]["source"]["path"] = json!("depot"));
+    let message = scene.condition("depot", "SyncError").await;
+    println!("a right that is missing as people see it: {message}");
+    assert!(message.contains("forbidden") && message.contains("/beyond"), "{message}");
+}
+
+/// An application is synced, changed, put back, pruned and deleted, with nothing refused.
+async fn whole_life(scene: &Scene) {
+    scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 2, ""));
+    scene.repo.write("shop/old.yaml", &config_map("old", &[("key", "value")]));
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let commit = scene.repo.commit("Open the shop");
+    scene.application("shop", |app| {
+        app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    });
+    scene.healthy("shop", &commit).await;
+    scene.event("shop", "OperationCompleted", &["successfully synced"]).await;
+
+    let settings = ("v1", "configmaps", "settings");
+    let patch = json!({"data": {"colour": "red"}}).to_string();
+    scene.target.kubectl(&["patch", "configmap", "settings", "-p", &patch], None);
+    scene
+        .live_until(settings, "the drift put back", |live| live["data"]["colour"] == "green")
+        .await;
+
+    scene.repo.replace("shop/web.yaml", "shop/web:1.0", "shop/web:2.0");
+    let commit = scene.repo.remove("shop/old.yaml").commit("Renew it");
+    let app = scene.healthy("shop", &commit).await;
+    assert_eq!(condition(&app, "SyncError"), None);
+    assert!(scene.live("v1", "configmaps", "old").await.is_none(), "it was pruned");
+    scene.assert_settled("shop").await;
+
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "it went as well");
+    assert!(!scene.controller.log().contains("forbidden"), "{}", scene.tail());
+}
+
+/// What the Prometheus operator's definition says of the fields that we use.
+fn service_monitors() -> String {
+    let text = json!({"type": "string"});
+    let labels = json!({"type": "object", "additionalProperties": text});
+    let selector = json!({"type": "object", "properties": {"matchLabels": labels}});
+    let endpoint = json!({"type": "object", "properties": {"port": text, "path": text}});
+    let spec = json!({
+        "type": "object",
+        "required": ["endpoints", "selector"],
+        "properties": {"selector": selector, "endpoints": {"type": "array", "items": endpoint}},
+    });
+    let schema = json!({"type": "object", "required": ["spec"], "properties": {"spec": spec}});
+    let version = json!({"name": "v1", "served": true, "storage": true,
+        "schema": {"openAPIV3Schema": schema}});
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+        "spec": {
+            "group": "monitoring.coreos.com", "scope": "Namespaced", "versions": [version],
+            "names": {"kind": "ServiceMonitor", "plural": "servicemonitors",
+                "singular": "servicemonitor"},
+        },
+    });
+    crd.to_string()
+}
+
+#[tokio::test]
+async fn the_service_monitor_is_accepted_and_finds_the_service() {
+    let Some(plane) = ControlPlane::shared() else { return };
+    let namespace = plane.namespace("monitor").await;
+    plane.kubectl(&["apply", "-f", "-"], Some(&service_monitors()));
+    let list = ["get", "servicemonitors.monitoring.coreos.com", "-n", namespace.name()];
+    let served = async || plane.try_kubectl(&list, None).status.success().then_some(());
+    eventually(LIMIT, "the kind is served", served).await;
+    let manifests = install(&["--namespace", namespace.name(), "--service-monitor"]);
+    let apply = ["apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-"];
+    plane.kubectl(&apply, Some(&manifests));
+
+    let read = |kind: &str| -> Value {
+        let text = namespace.kubectl(&["get", kind, "steadfast", "-o", "json"], None);
+        serde_json::from_str(&text).expect("JSON from kubectl")
+    };
+    let (monitor, service) = (read("servicemonitor"), read("service"));
+    let labels = monitor["spec"]["selector"]["matchLabels"].as_object().expect("some labels");
+    assert!(!labels.is_empty(), "it would find every service");
+    for (key, value) in labels {
+        assert_eq!(&service["metadata"]["labels"][key], value, "{key}");
+    }
+    let endpoint = &monitor["spec"]["endpoints"][0];
+    assert_eq!(endpoint["path"], "/metrics");
+    assert_eq!(endpoint["port"], service["spec"]["ports"][0]["name"]);
+    plane.kubectl(&["delete", "crd", "servicemonitors.monitoring.coreos.com"], None);
 }
 
 #[tokio::test]

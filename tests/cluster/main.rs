@@ -11,9 +11,11 @@ mod support;
 mod git;
 
 mod common;
+mod settled;
 mod told;
 
 mod arrival;
+mod attempts;
 mod bad_input;
 mod bed;
 mod chaos;
@@ -34,3 +36,4 @@ mod repositories;
 mod schema_table;
 mod shared;
 mod status_api;
+mod yields;

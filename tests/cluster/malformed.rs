@@ -34,3 +34,56 @@ async fn an_application_that_cannot_be_read_says_which_field_and_stops_no_other(
     assert_eq!(condition(&app, "InvalidSpecError"), None);
     scene.assert_settled("bad").await;
 }
+
+#[tokio::test]
+async fn an_application_that_cannot_be_read_is_deleted_with_its_objects() {
+    let Some(scene) = Scene::begin("undead").await else { return };
+    let settings = config_map("settings", &[("colour", "green")]);
+    let commit = scene.repo.write("shop/config.yaml", &settings).commit("Open the shop");
+    scene.application("shop", |app| {
+        app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    });
+    scene.healthy("shop", &commit).await;
+    let replicas = json!([{"name": "web", "count": 3_000_000_000_u32}]);
+    scene.patch("shop", &json!({"spec": {"source": {"kustomize": {"replicas": replicas}}}}));
+    scene.condition("shop", "InvalidSpecError").await;
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.until("shop", "the application to be gone", Value::is_null).await;
+    assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "{}", scene.tail());
+}
+
+#[tokio::test]
+async fn an_application_whose_cluster_is_not_known_keeps_its_finalizer_and_says_what_to_do() {
+    let Some(scene) = Scene::begin("away-from").await else { return };
+    let settings = config_map("settings", &[("colour", "green")]);
+    let commit = scene.repo.write("shop/config.yaml", &settings).commit("Open the shop");
+    scene.application("shop", |app| {
+        app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    });
+    scene.healthy("shop", &commit).await;
+    let there = json!({"server": "https://elsewhere.example"});
+    scene.patch("shop", &json!({"spec": {"destination": there}}));
+    scene.condition("shop", "InvalidSpecError").await;
+    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    let message = scene.condition("shop", "DeletionError").await;
+    println!("objects out of reach as people see them: {message}");
+    let parts = ["elsewhere.example", "spec.destination", "finalizer"];
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+    scene.event("shop", "ConditionRaised", &["DeletionError", "elsewhere.example"]).await;
+    // One that never got so far is held as well: that its status names nothing proves nothing.
+    scene.application("depot", |app| {
+        app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+        app["spec"]["destination"] = json!({"server": "https://elsewhere.example"});
+    });
+    scene.condition("depot", "InvalidSpecError").await;
+    scene.home.kubectl(&["delete", "application", "depot", "--wait=false"], None);
+    let message = scene.condition("depot", "DeletionError").await;
+    assert!(message.contains("elsewhere.example"), "{message}");
+    // What is here went all the same.
+    assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "{}", scene.tail());
+    let here = json!({"server": "https://kubernetes.default.svc"});
+    for name in ["shop", "depot"] {
+        scene.patch(name, &json!({"spec": {"destination": here}}));
+        scene.until(name, "the application to be gone", Value::is_null).await;
+    }
+}

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{PATH, Scene, config_map, deployment, is_synced, resource},
-    support::ControlPlane,
+    common::{PATH, Scene, annotated, by_hand, config_map, deployment, is_synced, resource},
+    support::{AuditMark, ControlPlane},
 };
 
 /// An application that syncs when it is asked to, with the maps `a` and `b`.
@@ -14,7 +14,7 @@ async fn manual(name: &str) -> Option<(Scene, String)> {
         scene.repo.write(&format!("shop/{name}.yaml"), &config_map(name, &[("key", "value")]));
     }
     let commit = scene.repo.commit("Open the shop");
-    scene.application("shop", |app| app["spec"]["syncPolicy"] = json!({}));
+    scene.application("shop", by_hand);
     let looked_at = |app: &Value| {
         app["status"]["sync"]["status"] == "OutOfSync"
             && app["status"]["sync"]["revision"] == commit
@@ -36,7 +36,7 @@ fn ended(app: &Value, phase: &str, message: &str) -> bool {
 async fn without_automation_nothing_is_written_until_somebody_asks() {
     let Some((scene, commit)) = manual("manual").await else { return };
     scene.refresh("shop", "hard").await;
-    assert_eq!(scene.writes_since(crate::support::AuditMark::default()), []);
+    assert_eq!(scene.writes_since(AuditMark::default()), []);
 
     // As `kubectl` and Argo CD's own client ask.
     let operation = json!({
@@ -57,7 +57,7 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be_refused() {
     scene.sync("shop", &json!({"dryRun": true}));
     let done = |app: &Value| ended(app, "Succeeded", "(dry run)");
     scene.until("shop", "the dry run to be done", done).await;
-    assert_eq!(scene.writes_since(crate::support::AuditMark::default()), []);
+    assert_eq!(scene.writes_since(AuditMark::default()), []);
     assert!(scene.live("v1", "configmaps", "a").await.is_none());
 
     let bad = config_map("a", &[("key", "value")]).replace("name: a", "name: A_");
@@ -94,12 +94,10 @@ async fn a_selective_sync_touches_only_what_is_picked() {
 async fn a_running_operation_is_terminated_when_somebody_says_so() {
     let Some(scene) = Scene::begin("terminate").await else { return };
     scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, "never-ready"));
-    let late = config_map("late", &[("key", "value")]).replace(
-        "  name: late\n",
-        "  name: late\n  annotations: {argocd.argoproj.io/sync-wave: \"1\"}\n",
-    );
+    let late = config_map("late", &[("key", "value")]);
+    let late = annotated(&late, "argocd.argoproj.io/sync-wave", "1");
     scene.repo.write("shop/late.yaml", &late).commit("Open the shop");
-    scene.application("shop", |app| app["spec"]["syncPolicy"] = json!({}));
+    scene.application("shop", by_hand);
     let seen = |app: &Value| app["status"]["sync"]["status"] == "OutOfSync";
     scene.until("shop", "it to be looked at", seen).await;
     scene.sync("shop", &json!({}));
@@ -118,11 +116,7 @@ async fn a_running_operation_is_terminated_when_somebody_says_so() {
 #[tokio::test]
 async fn a_refresh_finds_a_commit_before_the_next_poll() {
     let Some(plane) = ControlPlane::shared() else { return };
-    let hourly = |mut options: crate::support::ControllerOptions| {
-        options.poll_interval = "1h".to_owned();
-        options
-    };
-    let scene = Scene::with(plane, "refresh", hourly).await;
+    let scene = Scene::with(plane, "refresh", |options| options.poll_interval = "1h".into()).await;
     let write = |colour: &str| {
         scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", colour)]));
         scene.repo.commit(colour)

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Scene, condition, config_map, deployment, is_health, is_synced, resource};
+use crate::common::{
+    Scene, annotated, condition, config_map, deployment, is_health, is_synced, resource,
+};
 
 /// Confirms a deletion.
 const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
@@ -93,10 +95,8 @@ async fn without_prune_what_git_no_longer_names_stays_and_is_told() {
 async fn an_object_that_says_so_is_not_pruned() {
     let Some(scene) = Scene::begin("exempt").await else { return };
     write_items(&scene, 1);
-    let exempt = config_map("exempt", &[("key", "value")]).replace(
-        "  name: exempt\n",
-        "  name: exempt\n  annotations: {argocd.argoproj.io/sync-options: Prune=false}\n",
-    );
+    let exempt = config_map("exempt", &[("key", "value")]);
+    let exempt = annotated(&exempt, "argocd.argoproj.io/sync-options", "Prune=false");
     scene.repo.write("shop/exempt.yaml", &exempt);
     let commit = scene.repo.commit("Open the shop");
     scene.application("shop", |_| ());
@@ -112,6 +112,74 @@ async fn an_object_that_says_so_is_not_pruned() {
     scene.refresh("shop", "normal").await;
     assert_eq!(scene.writes_since(mark), []);
     assert!(scene.live("v1", "configmaps", "exempt").await.is_some());
+}
+
+#[tokio::test]
+async fn an_object_that_asks_for_a_word_is_pruned_when_it_is_given() {
+    let Some(scene) = Scene::begin("confirm").await else { return };
+    write_items(&scene, 2);
+    for name in ["first", "second"] {
+        let asks = config_map(name, &[("key", "value")]).replace(
+            &format!("  name: {name}\n"),
+            &format!(
+                "  name: {name}\n  annotations: {{argocd.argoproj.io/sync-options: Prune=confirm}}\n"
+            ),
+        );
+        scene.repo.write(&format!("shop/{name}.yaml"), &asks);
+    }
+    let commit = scene.repo.commit("Open the shop");
+    scene.application("shop", |_| ());
+    let app = scene.healthy("shop", &commit).await;
+    assert_eq!(resource(&app, "ConfigMap", "first")["requiresDeletionConfirmation"], true);
+
+    // What asks for nothing goes; the other waits.
+    scene.repo.remove("shop/first.yaml").remove("shop/item-1.yaml");
+    let commit = scene.repo.commit("Remove two");
+    let item = ("v1", "configmaps", "item-1");
+    scene.live_until(item, "the other to be gone", Value::is_null).await;
+    let message = scene.condition("shop", "SyncError").await;
+    println!("a prune that waits for a word as people see it: {message}");
+    assert!(message.contains("/first") && message.contains(APPROVED), "{message}");
+    assert!(!message.contains("item-1"), "{message}");
+    let app = scene.refresh("shop", "hard").await;
+    let entry = resource(&app, "ConfigMap", "first");
+    assert_eq!(entry["requiresPruning"], true);
+    assert_eq!(entry["requiresDeletionConfirmation"], true);
+    assert!(scene.live("v1", "configmaps", "first").await.is_some());
+    approve(&scene);
+    let app = scene.until("shop", "the prune", |app| is_synced(app, &commit)).await;
+    assert_eq!(condition(&app, "SyncError"), None);
+    assert!(scene.live("v1", "configmaps", "first").await.is_none());
+
+    // A word counts once, and a person's sync is no word: it waits, as Argo CD's does.
+    scene.patch("shop", &json!({"spec": {"syncPolicy": {"automated": null}}}));
+    scene.repo.remove("shop/second.yaml");
+    let commit = scene.repo.commit("Remove another");
+    let stale = |app: &Value| {
+        app["status"]["sync"]["revision"] == commit
+            && resource(app, "ConfigMap", "second")["requiresPruning"] == true
+    };
+    scene.until("shop", "it to be told", stale).await;
+    scene.sync("shop", &json!({"prune": true}));
+    let waits = |app: &Value| {
+        let state = &app["status"]["operationState"];
+        let message = state["message"].as_str().unwrap_or_default();
+        state["phase"] == "Running"
+            && message.contains("waiting for pruning confirmation of")
+            && message.contains("/second")
+    };
+    scene.until("shop", "the operation to wait", waits).await;
+    assert!(scene.live("v1", "configmaps", "second").await.is_some());
+    approve(&scene);
+    scene.healthy("shop", &commit).await;
+    assert!(scene.live("v1", "configmaps", "second").await.is_none());
+    scene.assert_settled("shop").await;
+}
+
+/// Gives the word that a prune waits for.
+fn approve(scene: &Scene) {
+    let now = jiff::Timestamp::now().to_string();
+    scene.patch("shop", &json!({"metadata": {"annotations": {APPROVED: now}}}));
 }
 
 #[tokio::test]
@@ -135,8 +203,7 @@ async fn wiping_everything_out_waits_for_a_confirmation() {
     assert_eq!(scene.writes_since(mark), []);
     assert_eq!(items(&scene).await, 3);
 
-    let now = jiff::Timestamp::now().to_string();
-    scene.patch("shop", &json!({"metadata": {"annotations": {APPROVED: now}}}));
+    approve(&scene);
     let app = scene.until("shop", "the wipe to be done", |app| is_synced(app, &commit)).await;
     assert_eq!(items(&scene).await, 0);
     assert_eq!(condition(&app, "SyncError"), None);
@@ -203,7 +270,7 @@ async fn a_render_that_fails_or_finds_nothing_prunes_nothing() {
     let message = scene.condition("shop", "ComparisonError").await;
     println!("a path that is gone as people see it: {message}");
     assert!(message.contains("shop"), "{message}");
-    scene.refresh("shop", "hard").await;
+    all_unknown(&scene.refresh("shop", "hard").await);
 
     // Every file is broken.
     scene.repo.git(&["mv", "store", "shop"]);
@@ -215,7 +282,7 @@ async fn a_render_that_fails_or_finds_nothing_prunes_nothing() {
         condition(app, "ComparisonError").is_some_and(|message| message.contains("item-0.yaml:"))
     };
     scene.until("shop", "the broken files to be named", broken).await;
-    scene.refresh("shop", "hard").await;
+    all_unknown(&scene.refresh("shop", "hard").await);
     assert_eq!(scene.writes_since(mark), []);
     assert_eq!(items(&scene).await, 3);
 
@@ -224,6 +291,16 @@ async fn a_render_that_fails_or_finds_nothing_prunes_nothing() {
     let app = scene.healthy("shop", &commit).await;
     assert_eq!(condition(&app, "ComparisonError"), None);
     scene.assert_settled("shop").await;
+}
+
+/// Shows that the three items are listed, and that nothing is said against them.
+fn all_unknown(app: &Value) {
+    for number in 0..3 {
+        let entry = resource(app, "ConfigMap", &format!("item-{number}"));
+        assert_eq!(entry["status"], "Unknown", "{:#}", app["status"]);
+        assert_eq!(entry["requiresPruning"], Value::Null, "{entry:#}");
+    }
+    assert!(is_health(app, "Healthy"), "{:#}", app["status"]);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::{
-    common::{LIMIT, Scene, config_map, deployment},
-    support::{ControlPlane, Fault, Proxy, Requests, eventually},
+    common::{Scene, by_hand, config_map, deployment, is_synced},
+    support::{ControlPlane, Fault, LIMIT, Requests, eventually},
 };
 
 /// In a Secret of the application, and in no answer.
@@ -34,11 +34,7 @@ fn token_of(plane: &ControlPlane, user: &str) -> String {
 #[tokio::test]
 async fn kubernetes_says_who_may_see_and_who_may_act() {
     let Some(plane) = ControlPlane::shared() else { return };
-    let scene = Scene::with(plane, "tokens", |mut options| {
-        options.insecure_local = false;
-        options
-    })
-    .await;
+    let scene = Scene::with(plane, "tokens", |options| options.insecure_local = false).await;
     scene.repo.write("shop/a.yaml", &config_map("a", &[]));
     let commit = scene.repo.commit("first");
     scene.application("shop", |_| {});
@@ -166,7 +162,7 @@ fn metrics(scene: &Scene) {
     for label in ["name=\"shop\"", "sync_status=\"Synced\"", "health_status=\"Healthy\"", "} 1"] {
         assert!(info.contains(label), "{info}");
     }
-    let synced = scene.metric("argocd_app_sync_total", "phase=\"Succeeded\"");
+    let synced = scene.metric("argocd_app_sync_total", &["phase=\"Succeeded\""]);
     assert!(synced >= 1.0, "{page}");
     for name in [
         "argocd_app_reconcile_count",
@@ -174,7 +170,7 @@ fn metrics(scene: &Scene) {
         "steadfast_passes_total",
         "steadfast_render_cache_total",
     ] {
-        assert!(scene.metric(name, "") >= 1.0, "{name} is not in\n{page}");
+        assert!(scene.metric(name, &[]) >= 1.0, "{name} is not in\n{page}");
     }
 }
 
@@ -191,6 +187,33 @@ async fn read(stream: &mut Response, text: &mut String, wanted: impl Fn(&str) ->
     };
     let waited = timeout(LIMIT, reading).await;
     waited.unwrap_or_else(|_| panic!("the stream did not say it:\n{text}"))
+}
+
+#[tokio::test]
+async fn the_tree_shows_what_git_names_before_it_is_taken_over() {
+    let Some(scene) = Scene::begin("adopt").await else { return };
+    scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, ""));
+    scene.repo.write("shop/missing.yaml", &config_map("missing", &[]));
+    scene.repo.commit("Open the shop");
+    scene.target.apply(&deployment("web", "shop/web:1.0", 1, ""));
+    scene.application("shop", by_hand);
+    let compared = |app: &Value| app["status"]["sync"]["status"] == "OutOfSync";
+    scene.until("shop", "to be compared", compared).await;
+    let web = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
+    let tree = scene.api("GET", "shop", "/resource-tree", None);
+    let nodes = tree["nodes"].as_array().expect("a list");
+    let of = |kind: &str| nodes.iter().find(|node| node["kind"] == kind);
+    let shown = of("Deployment").unwrap_or_else(|| panic!("{tree:#}"));
+    assert_eq!(shown["uid"], web["metadata"]["uid"]);
+    assert_eq!(shown["images"], json!(["shop/web:1.0"]));
+    assert!(of("ConfigMap").is_none(), "{tree:#}");
+
+    scene.sync("shop", &json!({}));
+    scene.healthy("shop", &scene.repo.head()).await;
+    let tree = scene.api("GET", "shop", "/resource-tree", None);
+    let nodes = tree["nodes"].as_array().expect("a list");
+    let deployments = nodes.iter().filter(|node| node["kind"] == "Deployment");
+    assert_eq!(deployments.count(), 1, "{tree:#}");
 }
 
 #[tokio::test]
@@ -215,7 +238,7 @@ async fn a_stream_shows_a_sync_and_ends_with_the_controller() {
         text.lines().filter_map(|line| line.strip_prefix("data: ")).any(|line| {
             let event: Value = serde_json::from_str(line).unwrap_or_default();
             let app = &event["result"]["application"];
-            event["result"]["type"] == "MODIFIED" && crate::common::is_synced(app, &second)
+            event["result"]["type"] == "MODIFIED" && is_synced(app, &second)
         })
     };
     read(&mut stream, &mut text, synced).await;
@@ -231,12 +254,8 @@ async fn a_stream_shows_a_sync_and_ends_with_the_controller() {
 #[tokio::test]
 async fn it_is_ready_only_while_applications_can_be_followed() {
     let Some(plane) = ControlPlane::shared() else { return };
-    let proxy = Proxy::start(&plane);
-    let scene = Scene::with(plane, "ready", |mut options| {
-        options.kubeconfig = Some(proxy.kubeconfig().into());
-        options
-    })
-    .await;
+    let scene = Scene::behind_proxy(plane, "ready", |_| ()).await;
+    let proxy = scene.proxy();
     let probe = |path: &str| scene.controller.get(path).expect("it answers");
     assert_eq!(probe("/readyz").0, 200);
     proxy.set(Fault::Status { code: 503, share_pct: 100, requests: Requests::All });

@@ -1,11 +1,12 @@
 //! What an application tells about what is wrong: its conditions, its Events, and the log.
 
+use std::{fmt::Debug, panic::Location};
+
 use serde_json::Value;
 
 use crate::{
-    common::{Scene, object_path},
-    support::AuditEvent,
-    support::AuditMark,
+    common::{Scene, conditions, is_synced},
+    support::{LIMIT, waited_for},
 };
 
 /// A Kubernetes Event on an application.
@@ -15,6 +16,13 @@ pub(crate) struct Told {
     pub(crate) reason: String,
     pub(crate) message: String,
     pub(crate) count: u64,
+}
+
+impl Told {
+    /// Whether its message contains all of these.
+    fn says(&self, parts: &[impl AsRef<str>]) -> bool {
+        contains(&self.message, parts)
+    }
 }
 
 impl Scene {
@@ -35,28 +43,45 @@ impl Scene {
         list["items"].as_array().into_iter().flatten().map(read).collect()
     }
 
+    /// Waits for an Event with a reason whose message contains all of `texts`; returns the message.
+    #[track_caller]
+    pub(crate) fn event(
+        &self,
+        name: &str,
+        reason: &str,
+        texts: &[&str],
+    ) -> impl Future<Output = String> {
+        let place = Location::caller();
+        async move {
+            let mut last = Vec::new();
+            let look = async || {
+                last = self.told(name).await;
+                let told = |event: &&Told| event.reason == reason && event.says(texts);
+                last.iter().find(told).map(|event| event.message.clone())
+            };
+            let message = waited_for(LIMIT, look).await;
+            let tail = || self.tail();
+            message.unwrap_or_else(|| {
+                panic!("{place}: no Event {reason} with {texts:?} among\n{last:#?}\n{}", tail())
+            })
+        }
+    }
+
     /// Waits until an application has this condition and no other; else says what it has instead.
     pub(crate) async fn alone(
         &self,
         name: &str,
         kind: &str,
-        says: &[String],
+        says: &[impl AsRef<str> + Debug],
     ) -> Result<(), String> {
-        let told = |app: &Value| {
-            let held = conditions(app);
-            held.len() == 1 && held[0].0 == kind && says.iter().all(|part| held[0].1.contains(part))
-        };
         let mut last = Value::Null;
-        let looking = async {
-            loop {
-                last = self.app(name).await;
-                if told(&last) {
-                    break;
-                }
-                tokio::time::sleep(crate::common::POLL).await;
-            }
+        let look = async || {
+            last = self.app(name).await;
+            let held = conditions(&last);
+            let [(is, message)] = held.as_slice() else { return None };
+            (is == kind && contains(message, says)).then_some(())
         };
-        if tokio::time::timeout(crate::common::LIMIT, looking).await.is_ok() {
+        if waited_for(LIMIT, look).await.is_some() {
             return Ok(());
         }
         let held = conditions(&last);
@@ -70,12 +95,13 @@ impl Scene {
     }
 
     /// One Event says it, and no other does; else what they say.
-    pub(crate) async fn told_once(&self, name: &str, says: &[String]) -> Result<(), String> {
+    pub(crate) async fn told_once(
+        &self,
+        name: &str,
+        says: &[impl AsRef<str> + Debug],
+    ) -> Result<(), String> {
         let events = self.told(name).await;
-        let telling: Vec<&Told> = events
-            .iter()
-            .filter(|event| says.iter().all(|part| event.message.contains(part)))
-            .collect();
+        let telling: Vec<&Told> = events.iter().filter(|event| event.says(says)).collect();
         match telling.as_slice() {
             [one] if one.kind == "Warning" => Ok(()),
             _ => Err(format!("{name} should have one Warning with {says:?} of\n{events:#?}")),
@@ -86,32 +112,12 @@ impl Scene {
     #[track_caller]
     pub(crate) fn content(&self, name: &str, commit: &str) -> impl Future<Output = Value> {
         let what = format!("{name} to be synced to {commit} without a condition");
-        self.until(name, what, move |app| {
-            crate::common::is_synced(app, commit) && conditions(app).is_empty()
-        })
-    }
-
-    /// Value of a key of a ConfigMap in the target namespace.
-    pub(crate) async fn config(&self, name: &str, key: &str) -> Option<String> {
-        let live = self.live("v1", "configmaps", name).await?;
-        live["data"][key].as_str().map(str::to_owned)
-    }
-
-    /// What the controller wrote since `mark` in both namespaces, dry runs left out.
-    pub(crate) fn all_writes_since(&self, mark: AuditMark) -> Vec<AuditEvent> {
-        let mine = [self.home.name(), self.target.name()];
-        let events = self.plane.audit(mark, "steadfast").into_iter();
-        events
-            .filter(|event| mine.contains(&event.namespace.as_str()))
-            .filter(|event| event.is_write() && !event.is_dry_run())
-            .collect()
+        self.until(name, what, move |app| is_synced(app, commit) && conditions(app).is_empty())
     }
 
     /// Everything that people can read about an application without looking into the cluster.
     pub(crate) async fn everything(&self, name: &str) -> String {
-        let home = self.home.name();
-        let path = object_path(home, "argoproj.io/v1alpha1", "applications", name);
-        let resource = self.get(&path).await.unwrap_or_default();
+        let resource = self.app(name).await;
         let mut text =
             format!("{}\n{resource:#}\n{:#?}", self.controller.log(), self.told(name).await);
         for page in ["", "/resource-tree", "/managed-resources", "/manifests", "/drift", "/events"]
@@ -124,20 +130,17 @@ impl Scene {
         text + "\n" + &metrics
     }
 
-    /// The sum over the samples of a metric whose line contains `label`.
-    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
+    /// The sum over the samples of a metric whose lines contain all `labels`.
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let (_, page) = self.controller.get("/metrics").expect("the metrics page");
         let samples = page.lines().filter(|line| {
             let rest = line.strip_prefix(name);
-            rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(label)
+            rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && contains(line, labels)
         });
         samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
     }
 }
 
-/// The conditions of an application as (type, message).
-pub(crate) fn conditions(app: &Value) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let list = app["status"]["conditions"].as_array().into_iter().flatten();
-    list.map(|condition| (text(&condition["type"]), text(&condition["message"]))).collect()
+fn contains(text: &str, parts: &[impl AsRef<str>]) -> bool {
+    parts.iter().all(|part| text.contains(part.as_ref()))
 }

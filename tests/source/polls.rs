@@ -35,6 +35,23 @@ async fn fifty_callers_cost_one_poll() {
 }
 
 #[tokio::test]
+async fn spellings_of_one_url_share_a_mirror_and_each_is_told_its_own() {
+    let repo = Repo::new(&[("a", "one")]);
+    let http = GitHttpServer::http(repo.root());
+    let plain = http.url("repo.git");
+    let mirrors = Fixture::new();
+    let spellings = [plain.clone(), format!("{plain}/")];
+    let callers = spellings.iter().map(async |url| mirrors.commit(&public(url), "main").await);
+    assert_eq!(join_all(callers).await, vec![repo.head(); 2]);
+    assert_eq!((http.counts().handshakes, http.counts().fetches), (1, 1));
+    assert!(mirrors.home().is_dir(), "there is one mirror");
+    for url in spellings {
+        let error = mirrors.resolve(&public(&url), "gone").await.expect_err("no such branch");
+        assert!(error.to_string().contains(&format!("repository {url}:")), "{url}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn polls_are_told_with_the_part_that_fetched() {
     let repo = Repo::new(&[("a", "one")]);
     let http = GitHttpServer::http(repo.root());

@@ -22,4 +22,4 @@ pub use controller::{Controller, ControllerOptions};
 pub use plane::{Component, ControlPlane, Namespace, PlaneOptions};
 pub use proxy::{Fault, Proxy, Requests};
 pub use repo::Repo;
-pub use wait::eventually;
+pub use wait::{LIMIT, eventually, waited_for};

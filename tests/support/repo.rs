@@ -7,9 +7,12 @@ use std::{
 
 use super::process::{self, Guarded};
 
-/// A repository with a work tree, on branch `main`, that others read by its `file://` URL.
+/// A repository with a work tree, on branch `main`.
+///
+/// The repository proper is `ROOT/git`, so that `ROOT` can be served as it is.
 #[derive(Debug)]
 pub struct Repo {
+    root: PathBuf,
     dir: PathBuf,
 }
 
@@ -17,14 +20,24 @@ impl Repo {
     /// Makes a repository without commits.
     #[track_caller]
     pub fn init(name: &str) -> Self {
-        let repo = Self { dir: process::scratch_dir(name) };
-        repo.git(&["init", "--quiet", "--initial-branch=main"]);
+        let root = process::scratch_dir(name);
+        let repo = Self { dir: root.join("work"), root };
+        fs::create_dir(&repo.dir).expect("the directory of the run is writable");
+        let place = format!("--separate-git-dir={}/git", repo.root.display());
+        repo.git(&["init", "--quiet", "--initial-branch=main", &place]);
+        // It would go on after the command that began it.
+        repo.git(&["config", "gc.auto", "0"]);
         repo
     }
 
     /// The URL to read it by.
     pub fn url(&self) -> String {
-        format!("file://{}", self.dir.display())
+        format!("file://{}/git", self.root.display())
+    }
+
+    /// The directory above the repository.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Its work tree.

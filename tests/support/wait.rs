@@ -2,13 +2,32 @@
 
 use std::time::{Duration, Instant};
 
+/// Long enough for a machine that does much else.
+pub const LIMIT: Duration = Duration::from_mins(1);
 /// The pause between two looks, in milliseconds.
 const POLL_MS: u64 = 50;
 
-/// Calls `look` until it gives a value, and panics with `what` when `deadline` has passed without.
+/// Calls `look` until it gives a value; `None` when `deadline` has passed without.
 ///
-/// `what` completes the sentence "waited 5 s for ...". The last look begins before the deadline; a
-/// look that never ends is cut off at the deadline too.
+/// The last look begins before the deadline; a look that never ends is cut off at the deadline too.
+pub async fn waited_for<T>(
+    deadline: Duration,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> Option<T> {
+    let looking = async {
+        loop {
+            if let Some(value) = look().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
+        }
+    };
+    tokio::time::timeout(deadline, looking).await.ok()
+}
+
+/// [`waited_for`] that panics with `what` when the deadline has passed.
+///
+/// `what` completes the sentence "waited 5 s for ...".
 ///
 /// ```ignore
 /// let look = async || pods.get_opt("a").await.ok()?;
@@ -24,16 +43,11 @@ pub fn eventually<T>(
     async move {
         let begin = Instant::now();
         let mut looks = 0_u32;
-        let looking = async {
-            loop {
-                looks += 1;
-                if let Some(value) = look().await {
-                    return value;
-                }
-                tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
-            }
+        let counted = async || {
+            looks += 1;
+            look().await
         };
-        let Ok(value) = tokio::time::timeout(deadline, looking).await else {
+        let Some(value) = waited_for(deadline, counted).await else {
             let waited_s = begin.elapsed().as_secs_f32();
             panic!("waited {waited_s:.1} s for {what} in vain ({looks} looks), at {place}");
         };

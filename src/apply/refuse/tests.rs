@@ -9,19 +9,8 @@ use crate::{
 };
 
 fn step(kind: &str, body: Value) -> Step {
-    Step {
-        id: ObjectId::new("", kind, "shop", "web"),
-        gvk: GroupVersionKind::parse("v1", kind),
-        action: Action::Apply,
-        body: Some(Arc::new(body)),
-        uid: String::new(),
-        tier: 0,
-        needs: Vec::new(),
-        yields: Vec::new(),
-        force: false,
-        validate: true,
-        propagation: "Foreground",
-    }
+    let gvk = GroupVersionKind::parse("v1", kind);
+    Step::new(ObjectId::new("", kind, "shop", "web"), gvk, Action::Apply, Some(Arc::new(body)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "tables read better without `&`")]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Client, CommandError, Ui,
     history::id,
-    sync::{FollowingArgs, follow_operation},
+    sync::{FollowingArgs, follow_operation, stands_in_the_way},
     view::{View, short, text},
 };
 use crate::cli::output::paint::escape;
@@ -49,7 +49,8 @@ pub(super) async fn run(
     ui.line(&format!("{}: back to {} ({revision})", escape(&name), id(entry)))?;
     ui.flush()?;
     let body = json!({ "name": name, "id": id(entry), "prune": prune, "dryRun": dry_run });
-    let posted = client.post(&["applications", &name, "rollback"], &body).await?;
+    let posted = client.post(&["applications", &name, "rollback"], &body).await;
+    let posted = posted.map_err(|failure| stands_in_the_way(&name, failure))?;
     follow_operation(&name, &before, &posted, &following, client, ui).await
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Client, CommandError, Ui,
+    Answer, Client, CommandError, Kind, Ui,
     follow::{Follow, is_stale},
     progress::{Ending, Judgement, Progress, deadline, follow},
     summary,
@@ -30,7 +30,8 @@ enum Strategy {
 
 /// Sync an application to Git and follow it to the end
 ///
-/// Exit code 0: synced. 1: the sync failed or did not end in time; it goes on then.
+/// Exit code 0: synced. 1: the sync failed, or did not end in time (it goes on then), or another
+/// operation runs.
 #[derive(Debug, Args)]
 pub(super) struct SyncArgs {
     /// Name of the application
@@ -126,8 +127,20 @@ pub(super) async fn run(
     ui: &mut Ui,
 ) -> Result<Answer, CommandError> {
     let before = client.application(&args.name).await?;
-    let posted = client.post(&["applications", &args.name, "sync"], &request(&args)).await?;
+    let posted = client.post(&["applications", &args.name, "sync"], &request(&args)).await;
+    let posted = posted.map_err(|failure| stands_in_the_way(&args.name, failure))?;
     follow_operation(&args.name, &before, &posted, &args.following, client, ui).await
+}
+
+/// Says what to do when the request was refused because another operation runs.
+pub(super) fn stands_in_the_way(name: &str, failure: CommandError) -> CommandError {
+    if failure.kind != Kind::Later {
+        return failure;
+    }
+    let name = escape(name);
+    failure
+        .hint(format!("wait for its end and try again: steadfast app wait {name} --operation"))
+        .hint(format!("or end it: steadfast app terminate-op {name}"))
 }
 
 /// The body of the request, in the shape of Argo CD's `ApplicationSyncRequest`.

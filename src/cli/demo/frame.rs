@@ -87,7 +87,9 @@ fn workloads(scene: &Scene, columns_max: usize, rows_max: usize, paint: Paint) -
         Column::Text("ROLLOUT"),
     ];
     let mut shown: Vec<&Value> = scene.workloads.iter().collect();
-    shown.sort_by_key(|object| (rollout(object).is_empty(), meta::namespace(object), meta::name(object)));
+    shown.sort_by_key(|object| {
+        (rollout(object).is_empty(), meta::namespace(object), meta::name(object))
+    });
     let hidden = if shown.len() < rows_max { 0 } else { shown.len() + 2 - rows_max.max(2) };
     shown.truncate(shown.len() - hidden.min(shown.len()));
     let row = |object: &&Value| {
@@ -202,7 +204,9 @@ mod tests {
             TIME      APPLICATION  EVENT           MESSAGE
             10:11:12  shop         DriftCorrected  Deployment a: spec.replicas 5 -> 3
         "]]
-        .assert_eq(&(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + "\n"));
+        .assert_eq(
+            &(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + "\n"),
+        );
     }
 
     #[test]

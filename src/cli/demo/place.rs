@@ -53,7 +53,11 @@ pub(super) struct Place {
 impl Place {
     /// Prepares the named directory, which stays; without one a temporary one, which goes at the
     /// end unless `keep`. A directory of an earlier demo is used again, with the commits in it.
-    pub(super) fn prepare(dir: Option<&Path>, keep: bool, now_s: i64) -> Result<Self, CommandError> {
+    pub(super) fn prepare(
+        dir: Option<&Path>,
+        keep: bool,
+        now_s: i64,
+    ) -> Result<Self, CommandError> {
         let place = match dir {
             Some(dir) => {
                 let dir = std::path::absolute(dir).map_err(|cause| unusable(dir, cause))?;
@@ -101,9 +105,9 @@ impl Place {
             _ => Err(cause),
         });
         let open = || fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let written = gone.and_then(|()| open()).and_then(|mut file| {
-            io::Write::write_all(&mut file, text.as_bytes())
-        });
+        let written = gone
+            .and_then(|()| open())
+            .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
         written.map_err(|cause| unusable(&path, cause))
     }
 

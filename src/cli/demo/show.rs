@@ -32,7 +32,11 @@ const DRAW_PERIOD: Duration = Duration::from_secs(10);
 const TOLD_MAX: usize = 10_000;
 
 /// Says what runs where, and what to try.
-pub(super) fn introduce(place: &Place, listen: SocketAddr, ui: &mut Ui) -> Result<(), CommandError> {
+pub(super) fn introduce(
+    place: &Place,
+    listen: SocketAddr,
+    ui: &mut Ui,
+) -> Result<(), CommandError> {
     let repository = place.repository();
     let paint = ui.paint;
     let stays = if place.stays() { "stays when the demo ends" } else { "goes when the demo ends" };
@@ -112,8 +116,9 @@ pub(super) async fn follow(server: &Server, ui: &mut Ui) -> Result<(), CommandEr
             _ = changes.next() => {}
             _ = ticks.tick() => {}
         }
+        // What came in the pause is in the same picture.
         sleep(DRAW_PAUSE).await;
-        changes.skip();
+        changes = server.changes();
     }
 }
 

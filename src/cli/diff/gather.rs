@@ -10,7 +10,7 @@ use crate::{
         app::view::{list, text},
         error::{CommandError, Kind},
     },
-    object::{ObjectId, mask, meta, tracking},
+    object::{ObjectId, is_hook, mask, meta, tracking},
 };
 
 /// Stands for the value of a Secret where two masked values can't be compared.
@@ -142,12 +142,6 @@ fn adopt(object: &mut Value, known: Option<&Value>) {
     if let Some(id) = meta::annotation(known, tracking::ANNOTATION) {
         meta::set_annotation(object, tracking::ANNOTATION, id);
     }
-}
-
-fn is_hook(object: &Value) -> bool {
-    ["argocd.argoproj.io/hook", "helm.sh/hook"]
-        .iter()
-        .any(|key| meta::annotation(object, key).is_some())
 }
 
 /// Makes the values of a Secret equal, whoever masked them, and folds `stringData` as the server

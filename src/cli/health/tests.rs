@@ -94,13 +94,13 @@ fn what_is_no_object_is_told_with_its_line() {
     let text = "kind: Pod\n---\n- 1\n---\na: [\n---\napiVersion: v1\nkind: Pod\n";
     assert_eq!(read(text).objects.len(), 1);
     expect![[r"
-        web.yaml:1: an object has apiVersion and kind
-        web.yaml:3: an object has apiVersion and kind
+        web.yaml:1: no Kubernetes object: apiVersion or kind is missing
+        web.yaml:3: no Kubernetes object: apiVersion or kind is missing
         web.yaml:5: unclosed bracket '['"]]
     .assert_eq(&errors(text).join("\n"));
     expect![[r"
-        web.yaml:4: an object has apiVersion and kind
-        web.yaml:5: an object has apiVersion and kind"]]
+        web.yaml:4: no Kubernetes object: apiVersion or kind is missing
+        web.yaml:5: no Kubernetes object: apiVersion or kind is missing"]]
     .assert_eq(&errors("apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- 7\n").join("\n"));
 }
 

@@ -17,7 +17,7 @@ use super::{
 
 /// Without contact for this long, what is known of a kind is called stale.
 const STALE_AFTER: Duration = Duration::from_secs(10);
-/// How often a kind that is not served is looked for, when nothing else reads discovery.
+/// How often a kind that can't be followed is looked at again.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Pause before a second look that has to confirm that a kind is gone: while an API server starts,
 /// discovery is incomplete.
@@ -46,11 +46,13 @@ pub(super) async fn follow<C: PartialEq + Send + Sync + 'static>(
     kind: GroupKind,
 ) {
     let mut loss = None;
+    let mut waiting = None;
     loop {
         let discovery = inner.cluster.discovery();
         let mut changes = discovery.changes();
         match discovery.find_preferred(&inner.cluster, &kind).await {
             Ok(info) if info.allows("watch") && info.allows("list") => {
+                waiting = None;
                 read(&inner, &kind, &info, &mut loss).await;
             }
             Ok(info) => {
@@ -62,8 +64,10 @@ pub(super) async fn follow<C: PartialEq + Send + Sync + 'static>(
                 if inner.read().index.is_listed(&kind) && still_there(&inner, &kind).await {
                     continue;
                 }
+                waiting.get_or_insert_with(|| discovery.wait());
                 inner.not_served(&kind);
-                let _ = timeout(LOOK_EVERY, changes.changed()).await;
+                // The table outlives us.
+                let _ = changes.changed().await;
             }
             Err(error) => {
                 inner.lost(&kind, &error, &mut loss);

@@ -120,8 +120,13 @@ pub fn bound_resources(resources: Vec<Value>, bytes_max: usize) -> Resources {
     if sizes.iter().sum::<usize>() <= bytes_max {
         return Resources { list: resources, left_out: 0 };
     }
+    let mut kinds = BTreeSet::new();
+    let mut first_of_kind = |entry: &Value| kinds.insert(kind_of(entry));
+    let ranked = resources.iter().map(|entry| (!first_of_kind(entry), is_well(entry)));
+    let ranked: Vec<(bool, bool)> = ranked.collect();
     let mut order: Vec<usize> = (0..resources.len()).collect();
-    order.sort_by_key(|&index| is_well(&resources[index])); // stable: false, in trouble, first
+    // Stable, and false comes first: one of each kind, then what is in trouble.
+    order.sort_by_key(|&index| ranked[index]);
     let mut left = bytes_max;
     let mut kept = BTreeSet::new();
     for index in order {
@@ -136,6 +141,10 @@ pub fn bound_resources(resources: Vec<Value>, bytes_max: usize) -> Resources {
         .filter_map(|(index, entry)| kept.contains(&index).then_some(entry))
         .collect();
     Resources { list, left_out }
+}
+
+fn kind_of(resource: &Value) -> [String; 2] {
+    ["group", "kind"].map(|key| resource[key].as_str().unwrap_or_default().to_owned())
 }
 
 fn is_well(resource: &Value) -> bool {

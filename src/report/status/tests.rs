@@ -146,3 +146,16 @@ fn objects_in_trouble_are_kept_when_the_list_is_too_long() {
     assert!(message.starts_with("status.resources lists 3 of 4 objects"), "{message}");
     assert!(serde_json::to_vec(&cut.list).unwrap().len() <= 191);
 }
+
+#[test]
+fn a_cut_list_still_names_every_kind() {
+    let entry = |kind: &str, name: &str, status: &str| json!({"kind": kind, "name": name, "status": status});
+    let mut list: Vec<Value> =
+        (0..9).map(|number| entry("ConfigMap", &number.to_string(), "OutOfSync")).collect();
+    list.push(entry("Job", "well", "Synced"));
+    let one = serde_json::to_vec(&list[0]).unwrap().len() + 1;
+    let cut = bound_resources(list, 3 * one);
+    let kinds: Vec<&str> = cut.list.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    // A restart reads from it which kinds to look for.
+    assert_eq!(kinds, ["ConfigMap", "ConfigMap", "Job"]);
+}

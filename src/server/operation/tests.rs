@@ -32,6 +32,31 @@ fn a_sync_is_refused_where_it_would_be_undone_or_lost() {
 }
 
 #[test]
+fn a_refusal_names_the_operation_that_stands_in_the_way() {
+    let running = json!({"phase": "Running", "startedAt": "2026-11-21T11:00:00Z",
+        "message": "waiting for healthy state of apps/Deployment/web"});
+    let table = [
+        (json!({"operation": {"sync": {}}}), "a sync, about to begin"),
+        (
+            json!({"operation": {"sync": {"revision": "v2"}, "initiatedBy": {"username": "eva"}},
+                "status": {"operationState": running}}),
+            "a sync to v2 by eva, Running since 2026-11-21T11:00:00Z (waiting for healthy state of \
+             apps/Deployment/web)",
+        ),
+        (
+            json!({"operation": {"sync": {"dryRun": true}},
+                "status": {"operationState": {"phase": "Succeeded"}}}),
+            "a dry run of a sync, about to begin",
+        ),
+    ];
+    for (app, wanted) in table {
+        let refused = SyncRequest::default().patch(&app, "u").unwrap_err();
+        let wanted = format!("another operation is already in progress: {wanted}");
+        assert_eq!(refused.message, wanted, "{app}");
+    }
+}
+
+#[test]
 fn the_smallest_sync_asks_for_nothing_in_particular() {
     let patch = sync(json!({}), &json!({"metadata": {"name": "web"}})).unwrap();
     let expected = json!({"operation": {"sync": {}, "initiatedBy": {"username": "u"}}});

@@ -82,7 +82,9 @@ async fn a_sync_fills_the_request_slot_in_the_callers_name_and_only_once() {
     assert!(app["metadata"].get("managedFields").is_none());
     let (status, body) = bench.call("POST", uri, json!({})).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert_eq!(body["message"], "another operation is already in progress");
+    let message =
+        "another operation is already in progress: a sync to abc by alice, about to begin";
+    assert_eq!(body["message"], message);
     assert_eq!((&body["code"], &body["reason"]), (&json!(9), &json!("OperationInProgress")));
 }
 

@@ -150,3 +150,28 @@ fn what_cannot_be_used_is_named() {
     let unsupported = CredentialError::Unsupported { secret: "app".to_owned(), kind };
     assert_eq!(book.access(REPO, "default"), Err(unsupported));
 }
+
+#[test]
+fn a_proxy_that_a_repository_cannot_go_through_is_an_error_and_not_ignored() {
+    let proxy = ("proxy", "http://proxy.example:3128");
+    let ssh = "git@github.com:org/repo.git";
+    let book = book(&[
+        secret("hub", REPO_CREDS, &[("url", "git@github.com:org"), ("sshPrivateKey", "k"), proxy]),
+        secret("near", REPOSITORY, &[("url", "ssh://git@near.example/r"), proxy]),
+        secret(
+            "open",
+            REPOSITORY,
+            &[("url", "ssh://git@open.example/r"), proxy, ("noProxy", "example")],
+        ),
+        secret("web", REPOSITORY, &[("url", REPO), proxy]),
+        secret("disk", REPOSITORY, &[("url", "file:///srv/r"), proxy]),
+    ]);
+    for (url, secret) in [(ssh, "hub"), ("ssh://git@near.example/r", "near")] {
+        let refused = book.access(url, "default").expect_err("ssh goes through no proxy");
+        let said = refused.to_string();
+        assert!(said.contains(secret) && said.contains(url) && said.contains("noProxy"), "{said}");
+    }
+    for url in [REPO, "file:///srv/r", "ssh://git@open.example/r"] {
+        assert!(book.access(url, "default").is_ok(), "{url}");
+    }
+}

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{quiet, texts};
-use crate::common::{Scene, config_map};
+use super::quiet;
+use crate::common::{Scene, config_map, resource};
 
 /// A CRD for a group of its own, with `spec.size` as an integer.
 fn definition(group: &str) -> String {
@@ -44,13 +44,26 @@ async fn a_kind_may_arrive_in_the_same_sync_as_its_objects() {
     let warnings = scene.told("shop").await.into_iter().filter(|event| event.kind == "Warning");
     assert_eq!(warnings.collect::<Vec<_>>(), []);
 
-    // Both go in one commit, too.
+    // Both go in one commit, too; the definition, which everybody's objects would go with, not
+    // without a word.
+    let crds = || scene.plane.kubectl(&["get", "crd", "-o", "name"], None);
     scene.repo.remove("shop/a.yaml").remove("shop/z.json");
     scene.repo.write("shop/rest.yaml", &config_map("rest", &[]));
     let commit = scene.repo.commit("neither");
+    let thing = ("arriving.example/v1", "things", "first");
+    scene.live_until(thing, "the object to be gone", Value::is_null).await;
+    let message = scene.condition("shop", "SyncError").await;
+    println!("a CRD that is not pruned as people see it: {message}");
+    assert!(message.contains("things.arriving.example"), "{message}");
+    let app = scene.refresh("shop", "hard").await;
+    let entry = resource(&app, "CustomResourceDefinition", "things.arriving.example");
+    assert_eq!(entry["requiresDeletionConfirmation"], true, "{entry:#}");
+    assert!(crds().contains("things.arriving.example"), "{}", crds());
+    let now = jiff::Timestamp::now().to_string();
+    let word = json!({"argocd.argoproj.io/deletion-approved": now});
+    scene.patch("shop", &json!({"metadata": {"annotations": word}}));
     scene.content("shop", &commit).await;
-    let crds = scene.plane.kubectl(&["get", "crd", "-o", "name"], None);
-    assert!(!crds.contains("things.arriving.example"), "{crds}");
+    assert!(!crds().contains("things.arriving.example"), "{}", crds());
 }
 
 #[tokio::test]
@@ -61,7 +74,7 @@ async fn a_kind_that_arrives_later_is_used_without_another_commit() {
     scene.repo.write("shop/keep.yaml", &config_map("keep", &[("key", "one")]));
     let commit = scene.repo.commit("a kind that nobody knows");
     scene.application("shop", |_| {});
-    let says = texts(&["shop/thing.yaml:1: ", "no kind Thing in later.example/v1"]);
+    let says = ["shop/thing.yaml:1: ", "no kind Thing in later.example/v1"];
     scene.alone("shop", "ComparisonError", &says).await.unwrap_or_else(|text| panic!("{text}"));
     let there = |live: &Value| live["data"]["key"] == "one";
     scene.live_until(("v1", "configmaps", "keep"), "the other object", there).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{calm, quiet, texts};
+use super::{calm, quiet};
 use crate::{
     common::{Scene, config_map},
     support::ControlPlane,
@@ -16,12 +16,11 @@ fn in_namespace(name: &str, namespace: &str) -> String {
 
 /// Panics unless the application has this condition and no other, told by one Event.
 async fn expect(scene: &Scene, name: &str, kind: &str, says: &[&str]) {
-    let says = texts(says);
-    scene.alone(name, kind, &says).await.unwrap_or_else(|text| panic!("{text}\n{}", scene.tail()));
+    scene.alone(name, kind, says).await.unwrap_or_else(|text| panic!("{text}\n{}", scene.tail()));
 }
 
 async fn told(scene: &Scene, name: &str, says: &[&str]) {
-    scene.told_once(name, &texts(says)).await.unwrap_or_else(|text| panic!("{text}"));
+    scene.told_once(name, says).await.unwrap_or_else(|text| panic!("{text}"));
 }
 
 /// The other objects of an application are synced.
@@ -116,13 +115,12 @@ async fn what_the_account_may_not_do_is_told_with_the_right_that_is_missing() {
     let Some(plane) = ControlPlane::shared() else { return };
     let other = plane.namespace("rights-other").await;
     let admin = Arc::clone(&plane);
-    let scene = Scene::with(plane, "limited", |mut options| {
+    let scene = Scene::with(plane, "limited", |options| {
         // The account lives beside the applications.
         let home = &options.namespace;
         let kubeconfig = admin.service_account(home, "limited");
         admin.kubectl(&["apply", "-f", "-"], Some(&rights(home)));
         options.kubeconfig = Some(kubeconfig);
-        options
     })
     .await;
     let account = format!("--serviceaccount={}:limited", scene.home.name());

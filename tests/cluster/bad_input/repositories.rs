@@ -5,7 +5,7 @@ use std::fs;
 use futures::future::join_all;
 use serde_json::json;
 
-use super::{all_well, quiet, texts};
+use super::{all_well, quiet};
 use crate::{
     common::{Scene, config_map},
     git::{Auth, Behaviour, GitHttpServer, Tls},
@@ -22,7 +22,7 @@ type Row = (&'static str, String, &'static str, Vec<String>);
 async fn a_repository_that_cannot_be_read_changes_nothing_in_the_cluster() {
     let Some(scene) = Scene::begin("unread").await else { return };
     let tls = Tls::generate();
-    let locked = GitHttpServer::https(scene.repo.dir().parent().expect("it has one"), &tls);
+    let locked = GitHttpServer::https(scene.repo.root(), &tls);
     locked.require(Auth::Basic("ada", SECRET));
     let page = GitHttpServer::http(scene.repo.dir());
     page.behave(Behaviour::Page);
@@ -30,7 +30,8 @@ async fn a_repository_that_cannot_be_read_changes_nothing_in_the_cluster() {
     fs::write(plain.join("a.yaml"), config_map("a", &[])).expect("it is writable");
     let empty = Repo::init("empty");
     let rows = rows(&scene, &locked, &page, &plain.display().to_string(), &empty);
-    trust(&scene, &tls);
+    // The authority of the test's servers is trusted.
+    scene.home.apply(&config_map("argocd-tls-certs-cm", &[("127.0.0.1", &tls.ca_pem)]));
 
     let mut names: Vec<&str> = rows.iter().map(|(name, ..)| *name).collect();
     names.push("well");
@@ -73,6 +74,11 @@ async fn a_repository_that_cannot_be_read_changes_nothing_in_the_cluster() {
     }
 }
 
+/// Texts as owned ones.
+fn texts(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| (*part).to_owned()).collect()
+}
+
 fn rows(
     scene: &Scene,
     locked: &GitHttpServer,
@@ -80,7 +86,7 @@ fn rows(
     plain: &str,
     empty: &Repo,
 ) -> Vec<Row> {
-    let here = locked.url(&scene.repo.dir().file_name().expect("it has one").to_string_lossy());
+    let here = locked.url("git");
     let with_password = here.replace("https://", &format!("https://eve:{SECRET}wrong@"));
     vec![
         ("directory", format!("file://{plain}"), "main", texts(&["Git repository", plain])),
@@ -93,15 +99,6 @@ fn rows(
         ("locked", here.clone(), "main", texts(&["refused the credentials", "Secret", &here])),
         ("wrong", with_password, "main", texts(&["refused the credentials", "Secret"])),
     ]
-}
-
-/// Makes the controller trust the authority of the test's servers.
-fn trust(scene: &Scene, tls: &Tls) {
-    let map = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-tls-certs-cm"},
-        "data": {"127.0.0.1": tls.ca_pem},
-    });
-    scene.home.apply(&map.to_string());
 }
 
 /// A password in a URL stands in the specification, where its author wrote it, and nowhere else.

@@ -15,9 +15,8 @@ use kube::{
 };
 use serde_json::json;
 
-use super::LIMIT;
 use crate::support::{
-    ControlPlane, Fault, Namespace, Proxy, Requests, eventually,
+    ControlPlane, Fault, LIMIT, Namespace, Proxy, Requests, eventually,
     process::{self, Guarded},
     testbed::TestBed,
     wait::eventually_blocking,

@@ -6,9 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::LIMIT;
 use crate::support::{
-    ControlPlane, PlaneOptions, Proxy,
+    ControlPlane, LIMIT, PlaneOptions, Proxy,
     process::{self, Guarded},
     wait::eventually_blocking,
 };

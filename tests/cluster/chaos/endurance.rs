@@ -10,8 +10,11 @@ use kube::{
 };
 use serde_json::json;
 
-use super::rig::{Maps, Scene, maps};
-use crate::support::ControlPlane;
+use super::rig::{Maps, maps};
+use crate::{
+    common::{PATH, Scene},
+    support::{ControlPlane, ControllerOptions},
+};
 
 const OBJECTS: usize = 260;
 /// Corrections of each object: one more would be called a fight and slowed down.
@@ -44,16 +47,13 @@ fn cpu_ticks(pid: u32) -> u64 {
 #[tokio::test]
 async fn a_thousand_corrections_and_two_hundred_commits_leave_memory_flat_and_the_processor_idle() {
     let Some(plane) = ControlPlane::shared() else { return };
+    // Polls are work too: here somebody says when there is something new.
+    let hourly = |options: &mut ControllerOptions| options.poll_interval = "1h".to_owned();
+    let scene = Scene::behind_proxy(plane, "endurance", hourly).await;
     let first = wanted(0);
-    let scene = Scene::start_with(plane, "endurance", &first, |mut options| {
-        // Polls are work too: here somebody says when there is something new.
-        options.poll_interval = "1h".to_owned();
-        options
-    });
-    let Some(scene) = scene.await else { return };
-    let Scene { controller, app, plane, proxy } = &scene;
-    let pid = controller.pid();
-    let api = Api::<ConfigMap>::namespaced(plane.client().await, app.namespace.name());
+    scene.open(&first).await;
+    let pid = scene.controller.pid();
+    let api = Api::<ConfigMap>::namespaced(scene.client(), scene.target.name());
     let (parameters, drift) = (PatchParams::default(), json!({"data": {"v": "drift"}}));
     let mut resident = vec![resident_kib(pid)];
     for _ in 0..DRIFTS {
@@ -66,7 +66,7 @@ async fn a_thousand_corrections_and_two_hundred_commits_leave_memory_flat_and_th
             .try_collect::<Vec<_>>()
             .await
             .expect("anybody may write here");
-        app.until(controller, "the drift to be put back", |_| app.live() == first).await;
+        scene.hold(&first).await;
         resident.push(resident_kib(pid));
     }
     for batch in 0..COMMITS / COMMITS_AT_ONCE {
@@ -75,10 +75,10 @@ async fn a_thousand_corrections_and_two_hundred_commits_leave_memory_flat_and_th
             // Few objects change, as with most commits.
             let mut next = first.clone();
             next.extend(maps("map", 5, &format!("commit {batch}.{number}")));
-            commit = app.repo.commit(&next);
+            commit = scene.commit(&next);
         }
-        app.refresh();
-        app.synced(controller, &commit).await;
+        scene.refresh(PATH, "normal").await;
+        scene.deployed(PATH, &commit).await;
         if batch % 8 == 7 {
             resident.push(resident_kib(pid));
         }
@@ -88,6 +88,7 @@ async fn a_thousand_corrections_and_two_hundred_commits_leave_memory_flat_and_th
     assert!(after <= before * 3 / 2 + 32 * 1024, "{resident:?}");
 
     // News of all that may still be on its way: it is idle once it has said nothing for a while.
+    let proxy = scene.proxy();
     let mut seen = proxy.seen();
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;

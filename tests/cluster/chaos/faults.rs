@@ -5,17 +5,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::rig::{Maps, Scene, maps};
-use crate::support::{AuditMark, Fault, Requests};
+use serde_json::{Value, json};
+
+use super::rig::{Maps, half_renamed};
+use crate::{
+    common::{PATH, Scene},
+    support::{AuditMark, Fault, Requests},
+};
 
 /// Objects of an application.
 const OBJECTS: usize = 60;
 
 /// What commit number `round` wants: half of the objects have a new name.
 fn wanted(round: usize) -> Maps {
-    let mut all = maps("kept", OBJECTS / 2, &format!("round {round}"));
-    all.extend(maps(&format!("renamed-{round}"), OBJECTS / 2, &format!("round {round}")));
-    all
+    half_renamed(OBJECTS / 2, round, round)
 }
 
 /// What a scene went through while a commit came.
@@ -29,26 +32,26 @@ struct Toll {
 /// Commits while `fault` is in force, waits for `harm` faults, ends it and waits for the sync.
 async fn suffer(scene: &Scene, round: usize, fault: Fault, harm: u64) -> Toll {
     let (mark, begin) = (scene.plane.audit_mark(), Instant::now());
-    let (seen, faults) = (scene.proxy.seen(), scene.proxy.faults());
-    scene.proxy.set(fault.clone());
-    let commit = scene.app.repo.commit(&wanted(round));
+    let (seen, faults) = (scene.proxy().seen(), scene.proxy().faults());
+    scene.proxy().set(fault.clone());
+    let commit = scene.commit(&wanted(round));
     scene.harmed(faults, harm).await;
-    scene.proxy.set(Fault::None);
+    scene.proxy().set(Fault::None);
     let over = begin.elapsed();
-    scene.app.synced(&scene.controller, &commit).await;
-    let toll = Toll { writes: writes(scene, mark), requests: scene.proxy.seen() - seen };
+    scene.deployed(PATH, &commit).await;
+    let toll = Toll { writes: writes(scene, mark), requests: scene.proxy().seen() - seen };
     println!(
         "{fault:?}: {harm} faults in {over:.1?}, synced after {:.1?}, {} writes, {} requests",
         begin.elapsed(),
         toll.writes,
         toll.requests
     );
-    scene.assert_settled(&wanted(round)).await;
+    scene.assert_deployed(&wanted(round)).await;
     toll
 }
 
 fn writes(scene: &Scene, mark: AuditMark) -> usize {
-    let mut writes = scene.app.writes(mark);
+    let mut writes = scene.all_writes_since(mark);
     writes.retain(|event| event.resource != "events");
     let mut kinds = BTreeMap::<_, usize>::new();
     for event in &writes {
@@ -58,60 +61,55 @@ fn writes(scene: &Scene, mark: AuditMark) -> usize {
     writes.len()
 }
 
+/// What somebody does whom no watch sees.
+fn drift(scene: &Scene) {
+    scene.target.kubectl(&["delete", "configmap", "kept-000", "kept-001"], None);
+    scene.target.patch("configmap", "kept-002", &json!({"data": {"v": "drift"}}));
+}
+
 /// An undisturbed sync of a round: kept objects, new ones, old ones, and the status in between.
 const SYNC_WRITES: usize = OBJECTS / 2 * 3 + 10;
 
 #[tokio::test]
 async fn expired_watches_are_begun_anew_and_nothing_is_missed() {
-    let Some(scene) = Scene::start("expired", &wanted(0)).await else { return };
+    let Some(scene) = Scene::synced("expired", &wanted(0)).await else { return };
     let toll = suffer(&scene, 1, Fault::ExpiredWatches, 2).await;
     assert!(toll.writes <= SYNC_WRITES, "{}", toll.writes);
     // What happens while no watch is open is found by the list that follows.
-    let faults = scene.proxy.faults();
-    scene.proxy.set(Fault::ExpiredWatches);
-    scene.app.namespace.kubectl(&["delete", "configmap", "kept-000", "kept-001"], None);
-    let change = r#"{"data": {"v": "drift"}}"#;
-    scene
-        .app
-        .namespace
-        .kubectl(&["patch", "configmap", "kept-002", "--type=merge", "-p", change], None);
+    let faults = scene.proxy().faults();
+    scene.proxy().set(Fault::ExpiredWatches);
+    drift(&scene);
     scene.harmed(faults, 2).await;
-    scene.proxy.set(Fault::None);
-    put_back(&scene, &wanted(1)).await;
-    scene.assert_settled(&wanted(1)).await;
-}
-
-/// Waits until the cluster is as `wanted`.
-async fn put_back(scene: &Scene, wanted: &Maps) {
-    let what = "the drift to be put back";
-    scene.app.until(&scene.controller, what, |_| scene.app.live() == *wanted).await;
+    scene.proxy().set(Fault::None);
+    scene.hold(&wanted(1)).await;
+    scene.assert_deployed(&wanted(1)).await;
 }
 
 #[tokio::test]
 async fn retry_after_is_honoured_by_everybody() {
-    let Some(scene) = Scene::start("retry", &wanted(0)).await else { return };
+    let Some(scene) = Scene::synced("retry", &wanted(0)).await else { return };
     for (round, requests) in [(1, Requests::Writes), (2, Requests::All)] {
         let (begin, mark) = (Instant::now(), scene.plane.audit_mark());
-        let faults = scene.proxy.faults();
-        scene.proxy.set(Fault::TooManyRequests { retry_after_s: 2, requests });
-        let commit = scene.app.repo.commit(&wanted(round));
+        let faults = scene.proxy().faults();
+        scene.proxy().set(Fault::TooManyRequests { retry_after_s: 2, requests });
+        let commit = scene.commit(&wanted(round));
         scene.harmed(faults, 1).await;
         tokio::time::sleep(Duration::from_secs(6)).await;
-        let (took, faults) = (begin.elapsed(), scene.proxy.faults() - faults);
-        scene.proxy.set(Fault::None);
+        let (took, faults) = (begin.elapsed(), scene.proxy().faults() - faults);
+        scene.proxy().set(Fault::None);
         println!("{faults} refusals in {took:.1?}");
         // What is in flight together is refused together, and then nothing for two seconds.
         let bursts = took.as_secs() / 2 + 1;
         assert!(faults <= 32 * bursts, "{faults} refusals in {took:?}");
-        scene.app.synced(&scene.controller, &commit).await;
+        scene.deployed(PATH, &commit).await;
         assert!(writes(&scene, mark) <= 2 * SYNC_WRITES, "{}", writes(&scene, mark));
-        scene.assert_settled(&wanted(round)).await;
+        scene.assert_deployed(&wanted(round)).await;
     }
 }
 
 #[tokio::test]
 async fn servers_that_fail_now_and_then_are_asked_again() {
-    let Some(scene) = Scene::start("failing", &wanted(0)).await else { return };
+    let Some(scene) = Scene::synced("failing", &wanted(0)).await else { return };
     let table = [
         (500, 30, Requests::All, 20),
         (503, 30, Requests::All, 20),
@@ -129,7 +127,7 @@ async fn servers_that_fail_now_and_then_are_asked_again() {
 
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_is_done_once() {
-    let Some(scene) = Scene::start("lost", &wanted(0)).await else { return };
+    let Some(scene) = Scene::synced("lost", &wanted(0)).await else { return };
     let toll = suffer(&scene, 1, Fault::LoseAnswers, 10).await;
     assert!(toll.writes <= 2 * SYNC_WRITES, "{}", toll.writes);
     assert!(toll.requests <= 600, "{}", toll.requests);
@@ -137,63 +135,55 @@ async fn a_write_whose_answer_is_lost_is_done_once() {
 
 #[tokio::test]
 async fn drift_made_while_no_connection_holds_is_put_back() {
-    let Some(scene) = Scene::start("cut", &wanted(0)).await else { return };
+    let Some(scene) = Scene::synced("cut", &wanted(0)).await else { return };
     let toll = suffer(&scene, 1, Fault::Cut, 5).await;
     assert!(toll.writes <= SYNC_WRITES, "{}", toll.writes);
-    let (faults, seen) = (scene.proxy.faults(), scene.proxy.seen());
-    scene.proxy.set(Fault::Cut);
+    let (faults, seen) = (scene.proxy().faults(), scene.proxy().seen());
+    scene.proxy().set(Fault::Cut);
     scene.harmed(faults, 1).await;
-    scene.app.namespace.kubectl(&["delete", "configmap", "kept-000", "kept-001"], None);
-    let change = r#"{"data": {"v": "drift"}}"#;
-    scene
-        .app
-        .namespace
-        .kubectl(&["patch", "configmap", "kept-002", "--type=merge", "-p", change], None);
+    drift(&scene);
     scene.harmed(faults, 5).await;
-    scene.proxy.set(Fault::None);
-    put_back(&scene, &wanted(1)).await;
-    let requests = scene.proxy.seen() - seen;
+    scene.proxy().set(Fault::None);
+    scene.hold(&wanted(1)).await;
+    let requests = scene.proxy().seen() - seen;
     assert!(requests <= 100, "{requests}");
-    scene.assert_settled(&wanted(1)).await;
+    scene.assert_deployed(&wanted(1)).await;
     // One cut in the middle of a sync.
-    let commit = scene.app.repo.commit(&wanted(2));
-    let seen = scene.proxy.seen();
-    while scene.proxy.seen() < seen + 40 {
+    let commit = scene.commit(&wanted(2));
+    let seen = scene.proxy().seen();
+    while scene.proxy().seen() < seen + 40 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    scene.proxy.cut();
-    scene.app.synced(&scene.controller, &commit).await;
-    scene.assert_settled(&wanted(2)).await;
+    scene.proxy().cut();
+    scene.deployed(PATH, &commit).await;
+    scene.assert_deployed(&wanted(2)).await;
 }
 
 #[tokio::test]
 async fn a_silent_server_is_given_up_by_the_deadline() {
-    let Some(scene) = Scene::start("silent", &wanted(0)).await else { return };
+    let Some(scene) = Scene::synced("silent", &wanted(0)).await else { return };
     let mark = scene.plane.audit_mark();
-    scene.proxy.set(Fault::Blackhole);
-    let commit = scene.app.repo.commit(&wanted(1));
-    let what = "a deadline to pass";
-    scene
-        .app
-        .until(&scene.controller, what, |_| scene.controller.log().contains("no answer within"))
-        .await;
+    scene.proxy().set(Fault::Blackhole);
+    let commit = scene.commit(&wanted(1));
+    let given_up = |_: &Value| scene.controller.log().contains("no answer within");
+    scene.until(PATH, "a deadline to pass", given_up).await;
     let healthy = scene.controller.get("/healthz").map(|(code, _)| code);
     assert_eq!(healthy, Some(200), "the process itself is well");
-    scene.proxy.set(Fault::None);
-    scene.app.synced(&scene.controller, &commit).await;
+    scene.proxy().set(Fault::None);
+    scene.deployed(PATH, &commit).await;
     assert!(writes(&scene, mark) <= SYNC_WRITES, "{}", writes(&scene, mark));
-    scene.assert_settled(&wanted(1)).await;
+    scene.assert_deployed(&wanted(1)).await;
 }
 
 #[tokio::test]
 async fn a_slow_server_gets_no_more_requests_than_a_fast_one() {
-    let Some(scene) = Scene::start("slow", &wanted(0)).await else { return };
-    let (mark, seen) = (scene.plane.audit_mark(), scene.proxy.seen());
-    scene.proxy.set(Fault::Delay(Duration::from_millis(300)));
-    scene.sync(&wanted(1)).await;
-    scene.proxy.set(Fault::None);
-    scene.assert_settled(&wanted(1)).await;
-    let (writes, requests) = (writes(&scene, mark), scene.proxy.seen() - seen);
+    let Some(scene) = Scene::synced("slow", &wanted(0)).await else { return };
+    let (mark, seen) = (scene.plane.audit_mark(), scene.proxy().seen());
+    scene.proxy().set(Fault::Delay(Duration::from_millis(300)));
+    scene.deploy(&wanted(1)).await;
+    scene.proxy().set(Fault::None);
+    scene.assert_deployed(&wanted(1)).await;
+    let (writes, requests) = (writes(&scene, mark), scene.proxy().seen() - seen);
     println!("{writes} writes, {requests} requests");
     assert!(writes <= SYNC_WRITES, "{writes}");
     assert!(requests <= 300, "{requests}");

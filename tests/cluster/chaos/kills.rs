@@ -2,77 +2,86 @@
 
 use std::time::{Duration, Instant};
 
-use super::rig::{App, Maps, Random, is_synced, maps};
-use crate::support::{ControlPlane, Controller, ControllerOptions, Proxy};
+use super::rig::{Maps, half_renamed};
+use crate::common::{PATH, Scene, is_deployed};
 
 /// Kills in the middle of a sync.
-const KILLS: u64 = 20;
+const KILLS: usize = 20;
 /// Objects that keep their name in every commit, and as many that are renamed by half of them.
 const HALF: usize = 100;
 
 /// What commit number `round` wants: every second one renames half of the objects.
-fn wanted(round: u64) -> Maps {
-    let mut all = maps("kept", HALF, &format!("round {round}"));
-    all.extend(maps(&format!("renamed-{}", round / 2), HALF, &format!("round {round}")));
-    all
+fn wanted(round: usize) -> Maps {
+    half_renamed(HALF, round, round / 2)
+}
+
+/// Numbers that look random, the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    /// From `STEADFAST_TEST_SEED`, or by the clock. Prints the seed.
+    fn new() -> Self {
+        let given = std::env::var("STEADFAST_TEST_SEED").ok().and_then(|text| text.parse().ok());
+        let clock = || std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos();
+        let seed = given.unwrap_or_else(|| u64::try_from(clock() & 0xffff_ffff).expect("32 bits"));
+        println!("STEADFAST_TEST_SEED={seed}");
+        Self(seed ^ 0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Something below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        // xorshift64*, Vigna 2016.
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end.max(1)
+    }
 }
 
 /// Kills the controller once it has sent `requests` more, or has done all that `commit` wants.
-async fn kill_after(
-    controller: &Controller,
-    app: &App,
-    proxy: &Proxy,
-    requests: u64,
-    commit: &str,
-) {
-    let (from, mut looked) = (proxy.seen(), Instant::now());
-    while proxy.seen() < from + requests {
+async fn kill_after(scene: &Scene, requests: u64, commit: &str) {
+    let (from, mut looked) = (scene.proxy().seen(), Instant::now());
+    while scene.proxy().seen() < from + requests {
         if looked.elapsed() > Duration::from_secs(1) {
-            if is_synced(&app.get(), commit) {
-                println!("it was done after {} requests already", proxy.seen() - from);
+            if is_deployed(&scene.app(PATH).await, commit) {
+                println!("it was done after {} requests already", scene.proxy().seen() - from);
                 break;
             }
             looked = Instant::now();
         }
         tokio::time::sleep(Duration::from_micros(200)).await;
     }
-    controller.kill9();
+    scene.controller.kill9();
 }
 
 #[tokio::test]
 async fn twenty_kills_in_the_middle_of_a_sync_leave_nothing_behind() {
-    let Some(plane) = ControlPlane::shared() else { return };
-    let namespace = plane.namespace("kills").await;
-    let proxy = Proxy::start(&plane);
+    let Some(mut scene) = Scene::synced("kills", &wanted(0)).await else { return };
     let mut random = Random::new();
-    let mut options = ControllerOptions::new(namespace.name()).arg("--install-crds");
-    options.kubeconfig = Some(proxy.kubeconfig().into());
-    let mut controller = Controller::start(&plane, options);
-    let app = App::create(&namespace, "shop");
-    app.synced(&controller, &app.repo.commit(&wanted(0))).await;
 
     // How many requests a sync takes that nobody disturbs.
-    let from = proxy.seen();
-    app.synced(&controller, &app.repo.commit(&wanted(2))).await;
-    let whole = proxy.seen() - from;
+    let from = scene.proxy().seen();
+    scene.deploy(&wanted(2)).await;
+    let whole = scene.proxy().seen() - from;
     println!("an undisturbed sync takes {whole} requests");
 
     for kill in 0..KILLS {
         let mut round = 3 + kill;
-        let mut commit = app.repo.commit(&wanted(round));
+        let mut commit = scene.commit(&wanted(round));
         // One point in each twentieth of the way.
-        let requests = (whole * kill + random.below(whole)) / KILLS + 1;
-        let mark = plane.audit_mark();
-        kill_after(&controller, &app, &proxy, requests, &commit).await;
-        let writes = app.writes(mark).len();
+        let (number, kills) = (kill as u64, KILLS as u64);
+        let requests = (whole * number + random.below(whole)) / kills + 1;
+        let mark = scene.plane.audit_mark();
+        kill_after(&scene, requests, &commit).await;
+        let writes = scene.all_writes_since(mark).len();
         println!("kill {kill} after {requests} requests, {writes} writes were answered");
         if kill % 3 == 2 {
             // What was made before the kill is not wanted any more.
             round += KILLS;
-            commit = app.repo.commit(&wanted(round));
+            commit = scene.commit(&wanted(round));
         }
-        controller = Controller::start(&plane, controller.options());
-        app.synced(&controller, &commit).await;
-        app.assert_settled(&controller, &wanted(round)).await;
+        scene.start_again();
+        scene.deployed(PATH, &commit).await;
+        scene.assert_deployed(&wanted(round)).await;
     }
 }

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::rig::{LIMIT, Maps, Scene, maps};
-use crate::support::{AuditMark, Fault, eventually};
+use super::rig::{Maps, half_renamed};
+use crate::{
+    common::{PATH, Scene},
+    support::{AuditMark, Fault, LIMIT, eventually},
+};
 
 fn wanted(round: usize) -> Maps {
-    let mut all = maps("kept", 40, &format!("round {round}"));
-    all.extend(maps(&format!("renamed-{round}"), 40, &format!("round {round}")));
-    all
+    half_renamed(40, round, round)
 }
 
 /// A Deployment that has to be healthy before anything else is applied.
@@ -39,7 +40,7 @@ fn waits(app: &Value, commit: &str) -> bool {
 /// Waits until the server has answered writes of objects, while much of the sync is still to come.
 async fn under_way(scene: &Scene, mark: AuditMark) {
     eventually(LIMIT, "the first writes", async || {
-        let writes = scene.app.writes(mark);
+        let writes = scene.all_writes_since(mark);
         writes.iter().any(|event| event.resource == "configmaps").then_some(())
     })
     .await;
@@ -47,87 +48,84 @@ async fn under_way(scene: &Scene, mark: AuditMark) {
 
 #[tokio::test]
 async fn a_newer_commit_replaces_a_sync_that_waits() {
-    let Some(scene) = Scene::start("newer", &wanted(0)).await else { return };
-    let Scene { controller, app, .. } = &scene;
-    let stuck = app.repo.commit_with(&wanted(1), &[gate("never-ready")]);
-    app.until(controller, "the sync to wait", |app| waits(app, &stuck)).await;
-    assert_eq!(app.live(), wanted(0), "the second wave waits for the first");
+    let Some(scene) = Scene::synced("newer", &wanted(0)).await else { return };
+    let stuck = scene.commit_with(&wanted(1), &[gate("never-ready")]);
+    scene.until(PATH, "the sync to wait", |app| waits(app, &stuck)).await;
+    assert_eq!(scene.tracked().await, Some(wanted(0)), "the second wave waits for the first");
     let begin = Instant::now();
-    let good = app.repo.commit(&wanted(2));
-    app.synced(controller, &good).await;
+    let good = scene.commit(&wanted(2));
+    scene.deployed(PATH, &good).await;
     println!("replaced after {:.1?}", begin.elapsed());
-    scene.assert_settled(&wanted(2)).await;
-    let left = app.namespace.kubectl(&["get", "deployments", "-o", "name"], None);
+    scene.assert_deployed(&wanted(2)).await;
+    let left = scene.target.kubectl(&["get", "deployments", "-o", "name"], None);
     assert_eq!(left, "");
 }
 
 #[tokio::test]
 async fn a_newer_commit_comes_right_after_the_writes_that_are_under_way() {
-    let Some(scene) = Scene::start("newest", &wanted(0)).await else { return };
-    scene.proxy.set(Fault::Delay(Duration::from_millis(200)));
+    let Some(scene) = Scene::synced("newest", &wanted(0)).await else { return };
+    scene.proxy().set(Fault::Delay(Duration::from_millis(200)));
     let mark = scene.plane.audit_mark();
-    scene.app.repo.commit(&wanted(1));
+    scene.commit(&wanted(1));
     under_way(&scene, mark).await;
-    scene.app.repo.commit(&wanted(2));
-    scene.proxy.set(Fault::None);
-    scene.sync(&wanted(3)).await;
-    scene.assert_settled(&wanted(3)).await;
+    scene.commit(&wanted(2));
+    scene.proxy().set(Fault::None);
+    scene.deploy(&wanted(3)).await;
+    scene.assert_deployed(&wanted(3)).await;
 }
 
 #[tokio::test]
 async fn an_operation_that_is_asked_for_during_another_is_done_afterwards() {
-    let Some(scene) = Scene::start("asked", &wanted(0)).await else { return };
-    let Scene { controller, app, .. } = &scene;
-    let slow = app.repo.commit_with(&wanted(1), &[gate("never-ready")]);
-    app.until(controller, "the sync to wait", |app| waits(app, &slow)).await;
+    let Some(scene) = Scene::synced("asked", &wanted(0)).await else { return };
+    let slow = scene.commit_with(&wanted(1), &[gate("never-ready")]);
+    scene.until(PATH, "the sync to wait", |app| waits(app, &slow)).await;
     let operation = json!({"initiatedBy": {"username": "ann"}, "sync": {"prune": true}});
-    app.patch(&json!({"operation": operation}));
+    scene.patch(PATH, &json!({"operation": operation}));
     // The automated one ends well once its first wave is healthy.
     let pods = ["annotate", "pods", "--all", "test.steadfast.dev/pod-"];
-    app.namespace.kubectl(&pods, None);
-    app.until(controller, "the operation of ann", |app| {
-        let state = &app["status"]["operationState"];
-        app["operation"].is_null()
-            && state["phase"] == "Succeeded"
-            && state["operation"]["initiatedBy"]["username"] == "ann"
-    })
-    .await;
-    scene.sync(&wanted(2)).await;
-    scene.assert_settled(&wanted(2)).await;
+    scene.target.kubectl(&pods, None);
+    scene
+        .until(PATH, "the operation of ann", |app| {
+            let state = &app["status"]["operationState"];
+            app["operation"].is_null()
+                && state["phase"] == "Succeeded"
+                && state["operation"]["initiatedBy"]["username"] == "ann"
+        })
+        .await;
+    scene.deploy(&wanted(2)).await;
+    scene.assert_deployed(&wanted(2)).await;
 }
 
 #[tokio::test]
 async fn a_specification_that_changes_during_a_pass_is_followed() {
-    let Some(scene) = Scene::start("edited", &wanted(0)).await else { return };
-    let Scene { controller, app, plane, proxy } = &scene;
-    let first = app.get()["status"]["sync"]["revision"].as_str().expect("it is synced").to_owned();
-    proxy.set(Fault::Delay(Duration::from_millis(200)));
-    let mark = plane.audit_mark();
-    app.repo.commit(&wanted(1));
+    let Some(scene) = Scene::synced("edited", &wanted(0)).await else { return };
+    let first = scene.repo.head();
+    scene.proxy().set(Fault::Delay(Duration::from_millis(200)));
+    let mark = scene.plane.audit_mark();
+    scene.commit(&wanted(1));
     under_way(&scene, mark).await;
-    app.patch(&json!({"spec": {"source": {"targetRevision": first}}}));
-    proxy.set(Fault::None);
-    app.synced(controller, &first).await;
-    app.until(controller, "the first objects", |_| app.live() == wanted(0)).await;
-    scene.assert_settled(&wanted(0)).await;
+    scene.patch(PATH, &json!({"spec": {"source": {"targetRevision": first}}}));
+    scene.proxy().set(Fault::None);
+    scene.deployed(PATH, &first).await;
+    scene.hold(&wanted(0)).await;
+    scene.assert_deployed(&wanted(0)).await;
 }
 
 #[tokio::test]
 async fn an_application_that_is_deleted_during_a_sync_leaves_nothing_behind() {
-    let Some(scene) = Scene::start("deleted", &wanted(0)).await else { return };
-    let Scene { controller, app, plane, proxy } = &scene;
-    proxy.set(Fault::Delay(Duration::from_millis(200)));
-    let mark = plane.audit_mark();
-    app.repo.commit(&wanted(1));
+    let Some(scene) = Scene::synced("deleted", &wanted(0)).await else { return };
+    scene.proxy().set(Fault::Delay(Duration::from_millis(200)));
+    let mark = scene.plane.audit_mark();
+    scene.commit(&wanted(1));
     under_way(&scene, mark).await;
-    app.delete();
-    proxy.set(Fault::None);
-    app.until(controller, "the resource to go", Value::is_null).await;
-    assert_eq!(app.live(), Maps::new(), "{}", app.report(controller));
+    scene.plane.must_request("DELETE", &scene.app_path(PATH), None);
+    scene.proxy().set(Fault::None);
+    scene.until(PATH, "the resource to go", Value::is_null).await;
+    assert_eq!(scene.tracked().await, Some(Maps::new()), "{}", scene.tail());
     // Nothing was written after the resource was let go.
-    let writes = app.writes(mark);
+    let writes = scene.all_writes_since(mark);
     let last = writes.iter().rposition(|e| e.resource == "applications").expect("the finalizer");
     let late: Vec<_> = writes[last..].iter().filter(|e| e.resource == "configmaps").collect();
     assert!(late.is_empty(), "{late:#?}");
-    assert_eq!(controller.status(), None);
+    assert_eq!(scene.controller.status(), None);
 }

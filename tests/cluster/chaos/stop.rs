@@ -1,7 +1,6 @@
 //! Orderly ends, and the ends of workers.
 
 use std::{
-    fs,
     io::Read,
     net::TcpListener,
     process::Command,
@@ -13,19 +12,17 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::rig::{LIMIT, Maps, Scene, maps};
-use crate::support::{
-    Controller, Fault, eventually,
-    plane::free_ports,
-    process::{self, Guarded},
+use super::rig::{Maps, half_renamed};
+use crate::{
+    common::{PATH, Scene},
+    git::GitDaemon,
+    support::{Controller, Fault, LIMIT, eventually, plane::free_ports, process},
 };
 
 fn wanted(round: usize) -> Maps {
-    let mut all = maps("kept", 60, &format!("round {round}"));
-    all.extend(maps(&format!("renamed-{round}"), 60, &format!("round {round}")));
-    all
+    half_renamed(60, round, round)
 }
 
 /// The processes that a process has started.
@@ -43,28 +40,28 @@ fn kill(pid: u32) {
 
 #[tokio::test]
 async fn sigterm_in_the_middle_of_a_sync_ends_it_soon_and_the_next_start_finishes() {
-    let Some(mut scene) = Scene::start("term", &wanted(0)).await else { return };
+    let Some(mut scene) = Scene::synced("term", &wanted(0)).await else { return };
     for round in 1..4 {
         // The writes of one round take seconds.
-        scene.proxy.set(Fault::Delay(Duration::from_millis(200)));
+        scene.proxy().set(Fault::Delay(Duration::from_millis(200)));
         let mark = scene.plane.audit_mark();
-        let commit = scene.app.repo.commit(&wanted(round));
+        let commit = scene.commit(&wanted(round));
         eventually(LIMIT, "the first writes", async || {
-            let writes = scene.app.writes(mark);
+            let writes = scene.all_writes_since(mark);
             writes.iter().any(|event| event.resource == "configmaps").then_some(())
         })
         .await;
         let begin = Instant::now();
         let status = scene.controller.terminate();
         let took = begin.elapsed();
-        println!("ended after {took:.1?}, {} writes", scene.app.writes(mark).len());
+        println!("ended after {took:.1?}, {} writes", scene.all_writes_since(mark).len());
         let log = scene.controller.log();
         assert_eq!(status.code(), Some(0), "{}: {log}", process::describe(status));
         assert!(took < Duration::from_secs(10), "{took:?}: {log}");
-        scene.proxy.set(Fault::None);
-        scene.controller = Controller::start(&scene.plane, scene.controller.options());
-        scene.app.synced(&scene.controller, &commit).await;
-        scene.assert_settled(&wanted(round)).await;
+        scene.proxy().set(Fault::None);
+        scene.start_again();
+        scene.deployed(PATH, &commit).await;
+        scene.assert_deployed(&wanted(round)).await;
     }
 }
 
@@ -104,24 +101,23 @@ impl Drop for Mute {
 
 #[tokio::test]
 async fn a_killed_worker_is_told_and_a_killed_controller_leaves_no_worker() {
-    let Some(mut scene) = Scene::start("worker", &wanted(0)).await else { return };
+    let Some(mut scene) = Scene::synced("worker", &wanted(0)).await else { return };
     let [port] = free_ports::<1>();
     let mute = Mute::listen(port);
-    let url = format!("git://127.0.0.1:{port}/shop.git");
-    scene.app.patch(&json!({"spec": {"source": {"repoURL": url}}}));
+    let url = format!("git://127.0.0.1:{port}/git");
+    scene.patch(PATH, &json!({"spec": {"source": {"repoURL": url}}}));
     let worker = |controller: &Controller| {
         let pid = controller.pid();
         eventually(LIMIT, "a worker", async move || children(pid).first().copied())
     };
     kill(worker(&scene.controller).await);
-    scene
-        .app
-        .until(&scene.controller, "the death of the worker to be told", |app| {
-            let told = app["status"]["conditions"].to_string();
-            told.contains("signal 9") && told.contains("ComparisonError")
-        })
-        .await;
-    assert_eq!(scene.app.live(), wanted(0), "nothing is pruned without a word from Git");
+    let told = |app: &Value| {
+        let told = app["status"]["conditions"].to_string();
+        told.contains("signal 9") && told.contains("ComparisonError")
+    };
+    scene.until(PATH, "the death of the worker to be told", told).await;
+    let live = scene.tracked().await;
+    assert_eq!(live, Some(wanted(0)), "nothing is pruned without a word from Git");
 
     // The controller dies while a worker waits.
     let left = worker(&scene.controller).await;
@@ -132,9 +128,7 @@ async fn a_killed_worker_is_told_and_a_killed_controller_leaves_no_worker() {
     .await;
 
     // And when it is asked to stop, it takes its workers with it.
-    let mut options = scene.controller.options();
-    options.await_ready = true;
-    scene.controller = Controller::start(&scene.plane, options);
+    scene.start_again();
     let left = worker(&scene.controller).await;
     let begin = Instant::now();
     let status = scene.controller.terminate();
@@ -143,36 +137,21 @@ async fn a_killed_worker_is_told_and_a_killed_controller_leaves_no_worker() {
     assert!(!process::runs(left), "worker {left} is left");
 
     // The server speaks again.
-    scene.controller = Controller::start(&scene.plane, scene.controller.options());
+    scene.start_again();
     let _ = worker(&scene.controller).await;
     drop(mute);
-    let root = process::scratch_dir("git-daemon");
-    let log = root.join("log");
-    let link = root.join("shop.git");
-    let commit = scene.app.repo.commit(&wanted(1));
-    std::os::unix::fs::symlink(scene.app.repo.dir(), link).expect("the directory is new");
-    let daemon = Guarded::new("git")
-        .args(["daemon", "--reuseaddr", "--export-all", "--listen=127.0.0.1"])
-        .arg(format!("--port={port}"))
-        .arg(format!("--base-path={}", root.display()))
-        .env("HOME", &root)
-        // The repository belongs to whoever runs the tests.
-        .env("GIT_CONFIG_COUNT", "1")
-        .env("GIT_CONFIG_KEY_0", "safe.directory")
-        .env("GIT_CONFIG_VALUE_0", "*")
-        .spawn(&log)
-        .expect("git has a daemon");
-    scene.app.synced(&scene.controller, &commit).await;
-    scene.assert_settled(&wanted(1)).await;
-    assert_eq!(daemon.status(), None, "{}", fs::read_to_string(log).unwrap_or_default());
+    let commit = scene.commit(&wanted(1));
+    let _daemon = GitDaemon::start_on(port, scene.repo.root());
+    scene.deployed(PATH, &commit).await;
+    scene.assert_deployed(&wanted(1)).await;
 }
 
 #[tokio::test]
 async fn workers_that_are_killed_again_and_again_do_no_lasting_harm() {
-    let Some(scene) = Scene::start("workers", &wanted(0)).await else { return };
+    let Some(scene) = Scene::synced("workers", &wanted(0)).await else { return };
     let (mut commit, mut killed) = (String::new(), 0);
     for round in 1..6 {
-        commit = scene.app.repo.commit(&wanted(round));
+        commit = scene.commit(&wanted(round));
         let begin = Instant::now();
         while killed < 4 * round {
             for worker in children(scene.controller.pid()) {
@@ -184,6 +163,6 @@ async fn workers_that_are_killed_again_and_again_do_no_lasting_harm() {
         }
     }
     println!("{killed} workers killed");
-    scene.app.synced(&scene.controller, &commit).await;
-    scene.assert_settled(&wanted(5)).await;
+    scene.deployed(PATH, &commit).await;
+    scene.assert_deployed(&wanted(5)).await;
 }

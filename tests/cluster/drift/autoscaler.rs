@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{meddle, victim};
-use crate::common::{Scene, deployment};
+use crate::common::{Scene, deployment, is_synced};
 
 const AUTOSCALER: &str = "apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -27,7 +27,7 @@ async fn replicas_that_an_autoscaler_sets_are_left_alone() {
     let commit = scene.repo.commit("Open the shop");
     scene.application("shop", |_| ());
     // Without metrics the autoscaler does nothing, which is Degraded or not: only sync counts here.
-    let synced = |app: &Value| crate::common::is_synced(app, &commit);
+    let synced = |app: &Value| is_synced(app, &commit);
     scene.until("shop", "it to be synced", synced).await;
     scene.assert_settled("shop").await;
 
@@ -44,7 +44,7 @@ async fn replicas_that_an_autoscaler_sets_are_left_alone() {
     // A new image does not reset the number.
     scene.repo.replace("shop/web.yaml", "web:1.0", "web:2.0");
     let commit = scene.repo.commit("Deploy 2.0");
-    let synced = |app: &Value| crate::common::is_synced(app, &commit);
+    let synced = |app: &Value| is_synced(app, &commit);
     scene.until("shop", "it to be synced", synced).await;
     let live = scene.live_until(web, "the new image", |live| {
         live.pointer("/spec/template/spec/containers/0/image") == Some(&json!("shop/web:2.0"))

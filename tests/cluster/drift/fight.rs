@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{INTRUDER, meddle, victim};
 use crate::{
-    common::{LIMIT, Scene, config_map},
-    support::eventually,
+    common::{Scene, config_map},
+    support::{LIMIT, eventually},
 };
 
 /// Writes of the other writer that are waited for.

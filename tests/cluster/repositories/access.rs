@@ -6,14 +6,26 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{Scene, config_map},
-    git::{Auth, GitDaemon, GitHttpServer, Repo, SshServer, Tls},
-    support::{process, process::Guarded, testbed::TestBed},
+    git::{Auth, GitDaemon, GitHttpServer, SshServer, Tls},
+    support::{
+        LIMIT, Repo, eventually,
+        process::{self, Guarded},
+        testbed::TestBed,
+    },
 };
 
 const PASSWORD: &str = "hunter2hunter2";
 
-fn files(name: &str, value: &str) -> Repo {
-    Repo::new(&[("shop/a.yaml", &config_map(name, &[("key", value)]))])
+/// Writes one ConfigMap and commits; returns the commit.
+fn commit(repo: &Repo, name: &str, value: &str) -> String {
+    repo.write("shop/a.yaml", &config_map(name, &[("key", value)])).commit(value)
+}
+
+/// A repository with one ConfigMap.
+fn files(name: &str) -> Repo {
+    let repo = Repo::init(name);
+    commit(&repo, name, "one");
+    repo
 }
 
 /// A Secret of Argo CD about repositories.
@@ -27,10 +39,7 @@ fn secret(scene: &Scene, name: &str, kind: &str, data: &Value) {
 }
 
 fn config(scene: &Scene, name: &str, key: &str, value: &str) {
-    let map = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {key: value},
-    });
-    scene.home.apply(&map.to_string());
+    scene.home.apply(&config_map(name, &[(key, value)]));
 }
 
 fn add(scene: &Scene, name: &str, url: &str) {
@@ -40,13 +49,13 @@ fn add(scene: &Scene, name: &str, url: &str) {
 #[tokio::test]
 async fn passwords_come_from_secrets_and_a_corrected_one_is_used_at_once() {
     let Some(scene) = Scene::begin("https").await else { return };
-    let (own, shared) = (files("own", "one"), files("shared", "one"));
+    let (own, shared) = (files("own"), files("shared"));
     let tls = Tls::generate();
     let server = GitHttpServer::https(own.root(), &tls);
     server.require(Auth::Basic("ada", PASSWORD));
     let other = GitHttpServer::https(shared.root(), &tls);
     other.require(Auth::Basic("ada", PASSWORD));
-    let (url, template) = (server.url("repo.git"), other.url(""));
+    let (url, template) = (server.url("git"), other.url(""));
 
     add(&scene, "own", &url);
     let text = scene.condition("own", "ComparisonError").await;
@@ -60,7 +69,7 @@ async fn passwords_come_from_secrets_and_a_corrected_one_is_used_at_once() {
     secret(&scene, "own", "repository", &wrong);
     let counts = server.counts().refused;
     let again = async || (server.counts().refused > counts).then_some(());
-    crate::support::eventually(crate::common::LIMIT, "another try", again).await;
+    eventually(LIMIT, "another try", again).await;
     assert!(scene.config("own", "key").await.is_none());
 
     let right = json!({"type": "git", "url": url, "username": "ada", "password": PASSWORD});
@@ -69,10 +78,10 @@ async fn passwords_come_from_secrets_and_a_corrected_one_is_used_at_once() {
     assert_eq!(scene.config("own", "key").await.as_deref(), Some("one"));
     let creds = json!({"url": template, "username": "ada", "password": PASSWORD});
     secret(&scene, "shared", "repo-creds", &creds);
-    add(&scene, "shared", &other.url("repo.git"));
+    add(&scene, "shared", &other.url("git"));
     scene.content("shared", &shared.head()).await;
 
-    let second = own.commit(&[("shop/a.yaml", &config_map("own", &[("key", "two")]))]);
+    let second = commit(&own, "own", "two");
     scene.content("own", &second).await;
     scene.assert_settled("own").await;
     for name in ["own", "shared"] {
@@ -85,7 +94,7 @@ async fn passwords_come_from_secrets_and_a_corrected_one_is_used_at_once() {
 async fn ssh_needs_the_key_and_a_known_host() {
     let Some([sshd]) = TestBed::get().programs("cluster/repositories", ["sshd"]) else { return };
     let Some(scene) = Scene::begin("ssh").await else { return };
-    let repo = files("far", "one");
+    let repo = files("far");
     let keys = process::scratch_dir("keys");
     for name in ["host", "user", "stranger"] {
         let path = keys.join(name).display().to_string();
@@ -95,7 +104,7 @@ async fn ssh_needs_the_key_and_a_known_host() {
     }
     let key = |name: &str| fs::read_to_string(keys.join(name)).expect("it was made");
     let server = SshServer::start(sshd, &keys.join("host"), &keys.join("user.pub"), repo.root());
-    let url = server.url("repo.git");
+    let url = server.url("git");
     add(&scene, "far", &url);
     let opened = |key: String| json!({"type": "git", "url": url, "sshPrivateKey": key});
     secret(&scene, "far", "repository", &opened(key("user")));
@@ -105,7 +114,7 @@ async fn ssh_needs_the_key_and_a_known_host() {
     let line = |name: &str| format!("[127.0.0.1]:{} {}", server.port(), key(name));
     config(&scene, "argocd-ssh-known-hosts-cm", "ssh_known_hosts", &line("host.pub"));
     scene.content("far", &repo.head()).await;
-    let second = repo.commit(&[("shop/a.yaml", &config_map("far", &[("key", "two")]))]);
+    let second = commit(&repo, "far", "two");
     scene.content("far", &second).await;
     assert_eq!(scene.config("far", "key").await.as_deref(), Some("two"));
 
@@ -124,11 +133,11 @@ async fn ssh_needs_the_key_and_a_known_host() {
 #[tokio::test]
 async fn a_git_daemon_is_read_without_credentials() {
     let Some(scene) = Scene::begin("daemon").await else { return };
-    let repo = files("plain", "one");
+    let repo = files("plain");
     let daemon = GitDaemon::start(repo.root());
-    add(&scene, "plain", &daemon.url("repo.git"));
+    add(&scene, "plain", &daemon.url("git"));
     scene.content("plain", &repo.head()).await;
-    let second = repo.commit(&[("shop/a.yaml", &config_map("plain", &[("key", "two")]))]);
+    let second = commit(&repo, "plain", "two");
     scene.content("plain", &second).await;
     assert_eq!(scene.config("plain", "key").await.as_deref(), Some("two"));
     scene.assert_settled("plain").await;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::{
-    common::{LIMIT, Scene, config_map},
-    git::{GitHttpServer, Repo},
-    support::{ControlPlane, eventually},
+    common::{Scene, config_map},
+    git::GitHttpServer,
+    support::{ControlPlane, LIMIT, eventually},
 };
 
 const APPLICATIONS: usize = 20;
@@ -17,17 +17,19 @@ const APPLICATIONS: usize = 20;
 #[tokio::test]
 async fn applications_of_one_repository_share_its_polls_and_render_only_what_concerns_them() {
     let Some(scene) = Scene::begin("polls").await else { return };
-    let repo = Repo::empty();
+    let repo = &scene.repo;
     let server = GitHttpServer::http(repo.root());
     let names: Vec<String> = (0..APPLICATIONS).map(|number| format!("app-{number}")).collect();
     for name in &names {
         let text = config_map(&format!("{name}-web"), &[("key", "one")]);
-        repo.write(&format!("{name}/web.yaml"), text.as_bytes());
+        repo.write(&format!("{name}/web.yaml"), &text);
     }
-    let first = repo.commit_all("first");
-    for name in &names {
+    let first = repo.commit("first");
+    for (number, name) in names.iter().enumerate() {
+        // However it is spelled, it is one repository.
+        let spelling = ["git", "git/"][number % 2];
         scene.application(name, |app| {
-            app["spec"]["source"]["repoURL"] = json!(server.url("repo.git"));
+            app["spec"]["source"]["repoURL"] = json!(server.url(spelling));
             app["spec"]["source"]["path"] = json!(name);
         });
     }
@@ -49,15 +51,15 @@ async fn applications_of_one_repository_share_its_polls_and_render_only_what_con
     assert!(asked.listings - counts.listings <= most, "{counts:?} {asked:?} in {seconds} s");
     assert_eq!(asked.fetches, counts.fetches, "nothing is fetched while nothing moves");
 
-    let renders = scene.metric("steadfast_render_cache_total", "miss");
+    let renders = scene.metric("steadfast_render_cache_total", &["miss"]);
     let text = config_map("app-7-web", &[("key", "two")]);
-    let second = repo.commit(&[("app-7/web.yaml", &text)]);
+    let second = repo.write("app-7/web.yaml", &text).commit("second");
     scene.content("app-7", &second).await;
     assert_eq!(scene.config("app-7-web", "key").await.as_deref(), Some("two"));
     for name in &names {
         scene.content(name, &second).await;
     }
-    let rendered = scene.metric("steadfast_render_cache_total", "miss") - renders;
+    let rendered = scene.metric("steadfast_render_cache_total", &["miss"]) - renders;
     assert!((rendered - 1.0).abs() < 0.5, "{rendered} renders for a commit to one application");
     assert_eq!(server.counts().fetches, counts.fetches + 1);
 }
@@ -86,11 +88,7 @@ async fn deliver(scene: &Scene, url: &str, secret: Option<&str>) -> (u16, Value)
 #[tokio::test]
 async fn a_signed_push_is_synced_at_once_and_others_are_refused() {
     let Some(plane) = ControlPlane::shared() else { return };
-    let scene = Scene::with(plane, "webhook", |mut options| {
-        options.poll_interval = "1h".to_owned();
-        options
-    })
-    .await;
+    let scene = Scene::with(plane, "webhook", |options| options.poll_interval = "1h".into()).await;
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "argocd-secret"},
         "stringData": {"webhook.github.secret": "hunter2hunter2"},
@@ -98,8 +96,8 @@ async fn a_signed_push_is_synced_at_once_and_others_are_refused() {
     scene.home.apply(&secret.to_string());
     scene.repo.write("shop/a.yaml", &config_map("pushed", &[("key", "one")]));
     let first = scene.repo.commit("first");
-    let server = GitHttpServer::http(scene.repo.dir().parent().expect("it has one"));
-    let url = server.url(&scene.repo.dir().file_name().expect("it has one").to_string_lossy());
+    let server = GitHttpServer::http(scene.repo.root());
+    let url = server.url("git");
     scene.application("shop", |app| app["spec"]["source"]["repoURL"] = json!(url));
     scene.content("shop", &first).await;
 

@@ -83,6 +83,35 @@ async fn a_branch_a_tag_a_range_and_head_are_followed_as_they_move() {
 }
 
 #[tokio::test]
+async fn a_range_chooses_among_the_tags_of_its_prefix_and_any_file_may_be_a_manifest() {
+    let Some(scene) = Scene::begin("tagprefix").await else { return };
+    scene.repo.write("shop/settings", &config_map("settings", &[("key", "one")]));
+    let first = scene.repo.commit("one");
+    scene.repo.tag("shop/v1.0.0").tag("depot/v1.0.0");
+    scene.repo.write("shop/settings", &config_map("settings", &[("key", "two")]));
+    scene.repo.commit("two");
+    scene.repo.tag("v1.1.0").tag("depot/v1.1.0");
+    scene.application("shop", |app| {
+        let source = &mut app["spec"]["source"];
+        source["targetRevision"] = json!("1.x");
+        source["tagPrefix"] = json!("shop/");
+        source["directory"] = json!({"disableExtensionFilter": true});
+    });
+    scene.content("shop", &first).await;
+    assert_eq!(scene.config("settings", "key").await.as_deref(), Some("one"));
+    scene.repo.write("shop/settings", &config_map("settings", &[("key", "three")]));
+    let third = scene.repo.commit("three");
+    scene.repo.tag("shop/v1.2.0");
+    scene.content("shop", &third).await;
+    assert_eq!(scene.config("settings", "key").await.as_deref(), Some("three"));
+    scene.assert_settled("shop").await;
+
+    scene.patch("shop", &json!({"spec": {"source": {"tagPrefix": "office/"}}}));
+    let text = scene.condition("shop", "ComparisonError").await;
+    assert!(text.contains("office/"), "{text}");
+}
+
+#[tokio::test]
 async fn an_empty_repository_is_waited_for_and_one_that_is_away_is_missed() {
     let Some(scene) = Scene::begin("away").await else { return };
     scene.application("empty", |_| {});
@@ -94,16 +123,15 @@ async fn an_empty_repository_is_waited_for_and_one_that_is_away_is_missed() {
     let served = Repo::init("served");
     served.write("shop/far.yaml", &config_map("far", &[("key", "one")]));
     let far = served.commit("first");
-    let server = GitHttpServer::http(served.dir().parent().expect("it has one"));
-    let url = server.url(&served.dir().file_name().expect("it has one").to_string_lossy());
+    let server = GitHttpServer::http(served.root());
+    let url = server.url("git");
     scene.application("far", |app| app["spec"]["source"]["repoURL"] = json!(url));
     scene.content("far", &far).await;
     server.behave(Behaviour::Gone);
     let text = scene.condition("far", "ComparisonError").await;
     assert!(text.contains(&url) && text.contains("last known commit is kept"), "{text}");
     // Drift is put back from the mirror meanwhile.
-    let patch = json!({"data": {"key": "drifted"}}).to_string();
-    scene.target.kubectl(&["patch", "configmap", "far", "-p", &patch], None);
+    scene.target.patch("configmap", "far", &json!({"data": {"key": "drifted"}}));
     let back = |live: &Value| live["data"]["key"] == "one";
     scene.live_until(("v1", "configmaps", "far"), "the drift to be put back", back).await;
     assert!(condition(&scene.app("far").await, "ComparisonError").is_some());

@@ -71,7 +71,11 @@ pub struct GitDaemon {
 impl GitDaemon {
     /// Serves all repositories below `root`.
     pub fn start(root: &Path) -> Self {
-        let port = free_port();
+        Self::start_on(free_port(), root)
+    }
+
+    /// The same on a port.
+    pub fn start_on(port: u16, root: &Path) -> Self {
         let args = [
             "daemon".to_owned(),
             "--reuseaddr".to_owned(),

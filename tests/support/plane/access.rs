@@ -58,6 +58,12 @@ impl ControlPlane {
         let base = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
         let account = json!({"metadata": {"name": name}});
         self.must_request("POST", &base, Some(&account));
+        self.kubeconfig_of_account(namespace, name)
+    }
+
+    /// Makes a token for a service account that is there; gives its kubeconfig file.
+    pub fn kubeconfig_of_account(&self, namespace: &str, name: &str) -> PathBuf {
+        let base = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
         let request = json!({"spec": {"expirationSeconds": 86400}});
         let (_, answer) =
             self.must_request("POST", &format!("{base}/{name}/token"), Some(&request));
