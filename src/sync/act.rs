@@ -83,7 +83,7 @@ pub(crate) async fn operate(pass: &mut Pass<'_>, work: &mut Work) {
         if decision.plan.steps.is_empty() {
             return settle(pass, work, &sync, decision);
         }
-        if brings_new_kinds(pass, &decision.plan) && !pass.publish(Some(work), false).await {
+        if has_to_be_announced(pass, &decision.plan) && !pass.publish(Some(work), false).await {
             return;
         }
         let outcome = execute(pass, &decision.plan).await;
@@ -161,16 +161,23 @@ pub(crate) fn subjects(work: &Work) -> Vec<Subject> {
     work.view.seen.iter().map(|seen| seen.subject.clone()).collect()
 }
 
-/// True when an object of a kind is written that the status does not name yet: it has to stand
-/// there first, so that a process that is killed in between finds all that it has made.
-fn brings_new_kinds(pass: &Pass<'_>, plan: &Plan) -> bool {
-    let resources = pass.app.status.as_ref().map(|status| status.resources.as_slice());
+/// True when something has to stand in the status before the first write, so that a process that is
+/// killed in between loses nothing: the operation, which the next start carries to its end and into
+/// the history, and the kinds of all that is made. A further try that ends like the one before it
+/// is not told.
+fn has_to_be_announced(pass: &Pass<'_>, plan: &Plan) -> bool {
+    let status = pass.app.status.as_ref();
+    let told = status.and_then(|status| status.operation_state.as_ref());
+    let unknown = pass.operation.as_ref().is_some_and(|state| {
+        let known = told.is_some_and(|told| told.started_at == state.started_at);
+        !known && state.retry_count == 0
+    });
+    let resources = status.map(|status| status.resources.as_slice()).unwrap_or_default();
     let named = |kind: &GroupKind| {
-        let mut named = resources.unwrap_or_default().iter();
-        named.any(|entry| entry.group == kind.group && entry.kind == kind.kind)
+        resources.iter().any(|entry| entry.group == kind.group && entry.kind == kind.kind)
     };
     let written = plan.steps.iter().filter(|step| step.action != Action::Prune);
-    written.map(|step| step.id.group_kind()).any(|kind| !named(&kind))
+    unknown || written.map(|step| step.id.group_kind()).any(|kind| !named(&kind))
 }
 
 /// Executes a plan against the cluster.

@@ -15,6 +15,8 @@ use crate::support::{
 const LOG_LINES: usize = 40;
 /// A list that is longer is left out of what a failure shows.
 const SHOWN_BYTES: usize = 4_000;
+/// Confirms a deletion.
+pub(crate) const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 /// Lives in Git as the path of most applications.
 pub(crate) const PATH: &str = "shop";
 
@@ -240,6 +242,15 @@ impl Scene {
         let what = format!("the condition {kind}");
         let waiting = self.until(name, what, move |app| condition(app, kind).is_some());
         async move { condition(&waiting.await, kind).expect("it was waited for") }
+    }
+
+    /// Gives the word that a deletion waits for. It is dated a second ahead, because a word of the
+    /// second in which a sync ended counts as used up by that sync.
+    #[track_caller]
+    pub(crate) fn approve(&self, name: &str) {
+        let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1);
+        let word = json!({APPROVED: soon.to_string()});
+        self.patch(name, &json!({"metadata": {"annotations": word}}));
     }
 
     /// A request to the status API about an Application, which has to succeed: the answer.

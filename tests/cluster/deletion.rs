@@ -3,13 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{Scene, annotated, condition, config_map, deployment},
+    common::{APPROVED, Scene, annotated, condition, config_map, deployment},
     support::{AuditMark, LIMIT, eventually},
 };
 
 const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
-/// Confirms a deletion.
-const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 const BACKGROUND: &str = "resources-finalizer.argocd.argoproj.io/background";
 const MAP: (&str, &str, &str) = ("v1", "configmaps", "settings");
 const WEB: (&str, &str, &str) = ("apps/v1", "deployments", "web");
@@ -86,8 +84,7 @@ async fn an_object_that_asks_for_a_word_holds_the_whole_deletion_until_it_is_giv
         assert!(scene.live("v1", "configmaps", name).await.is_some(), "{name} is gone");
     }
 
-    let now = jiff::Timestamp::now().to_string();
-    scene.patch("shop", &json!({"metadata": {"annotations": {APPROVED: now}}}));
+    scene.approve("shop");
     scene.until("shop", "the application to be gone", Value::is_null).await;
     for name in ["settings", "precious"] {
         assert!(scene.live("v1", "configmaps", name).await.is_none(), "{name} is there");

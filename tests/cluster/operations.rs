@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{PATH, Scene, annotated, by_hand, config_map, deployment, is_synced, resource},
-    support::{AuditMark, ControlPlane},
+    support::{AuditMark, ControlPlane, LIMIT, eventually},
 };
 
 /// An application that syncs when it is asked to, with the maps `a` and `b`.
@@ -146,12 +146,19 @@ async fn a_sync_that_fails_is_tried_again_until_the_cause_is_gone() {
         app["spec"]["syncPolicy"]["retry"] =
             json!({"limit": 2, "backoff": {"duration": "1s", "factor": 1, "maxDuration": "1s"}});
     });
+    let mark = scene.plane.audit_mark();
     let failing = |app: &Value| {
-        let state = &app["status"]["operationState"];
-        let message = state["message"].as_str().unwrap_or_default();
-        message.contains(&namespace) && state["retryCount"].as_i64().unwrap_or_default() >= 2
+        let message = app["status"]["operationState"]["message"].as_str().unwrap_or_default();
+        message.contains(&namespace)
     };
-    let app = scene.until("shop", "several tries", failing).await;
+    let app = scene.until("shop", "the first try", failing).await;
+    // A try that fails as the one before it is not told again.
+    eventually(LIMIT, "several tries", async || {
+        let sent = scene.plane.audit(mark, "steadfast").into_iter();
+        let tries = sent.filter(|event| event.namespace == namespace && event.is_write()).count();
+        (tries >= 3).then_some(())
+    })
+    .await;
     println!("a failing sync as people see it: {}", app["status"]["operationState"]["message"]);
     let results = &app["status"]["operationState"]["syncResult"]["resources"];
     assert_eq!(results[0]["status"], "SyncFailed", "{results:#}");

@@ -3,11 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    Scene, annotated, condition, config_map, deployment, is_health, is_synced, resource,
+    APPROVED, Scene, annotated, condition, config_map, deployment, is_health, is_synced, resource,
 };
-
-/// Confirms a deletion.
-const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 
 /// Writes the maps `item-0` to `item-N`, in a file each.
 fn write_items(scene: &Scene, count: usize) {
@@ -146,7 +143,7 @@ async fn an_object_that_asks_for_a_word_is_pruned_when_it_is_given() {
     assert_eq!(entry["requiresPruning"], true);
     assert_eq!(entry["requiresDeletionConfirmation"], true);
     assert!(scene.live("v1", "configmaps", "first").await.is_some());
-    approve(&scene);
+    scene.approve("shop");
     let app = scene.until("shop", "the prune", |app| is_synced(app, &commit)).await;
     assert_eq!(condition(&app, "SyncError"), None);
     assert!(scene.live("v1", "configmaps", "first").await.is_none());
@@ -170,16 +167,10 @@ async fn an_object_that_asks_for_a_word_is_pruned_when_it_is_given() {
     };
     scene.until("shop", "the operation to wait", waits).await;
     assert!(scene.live("v1", "configmaps", "second").await.is_some());
-    approve(&scene);
+    scene.approve("shop");
     scene.healthy("shop", &commit).await;
     assert!(scene.live("v1", "configmaps", "second").await.is_none());
     scene.assert_settled("shop").await;
-}
-
-/// Gives the word that a prune waits for.
-fn approve(scene: &Scene) {
-    let now = jiff::Timestamp::now().to_string();
-    scene.patch("shop", &json!({"metadata": {"annotations": {APPROVED: now}}}));
 }
 
 #[tokio::test]
@@ -203,7 +194,7 @@ async fn wiping_everything_out_waits_for_a_confirmation() {
     assert_eq!(scene.writes_since(mark), []);
     assert_eq!(items(&scene).await, 3);
 
-    approve(&scene);
+    scene.approve("shop");
     let app = scene.until("shop", "the wipe to be done", |app| is_synced(app, &commit)).await;
     assert_eq!(items(&scene).await, 0);
     assert_eq!(condition(&app, "SyncError"), None);

@@ -59,9 +59,7 @@ async fn a_kind_may_arrive_in_the_same_sync_as_its_objects() {
     let entry = resource(&app, "CustomResourceDefinition", "things.arriving.example");
     assert_eq!(entry["requiresDeletionConfirmation"], true, "{entry:#}");
     assert!(crds().contains("things.arriving.example"), "{}", crds());
-    let now = jiff::Timestamp::now().to_string();
-    let word = json!({"argocd.argoproj.io/deletion-approved": now});
-    scene.patch("shop", &json!({"metadata": {"annotations": word}}));
+    scene.approve("shop");
     scene.content("shop", &commit).await;
     assert!(!crds().contains("things.arriving.example"), "{}", crds());
 }
