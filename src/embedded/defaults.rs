@@ -22,8 +22,6 @@ mod policy;
 mod quantity;
 mod rbac;
 mod storage;
-#[cfg(test)]
-mod tests;
 pub(crate) mod update;
 mod volume;
 mod workload;

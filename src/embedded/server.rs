@@ -224,7 +224,7 @@ impl Server {
     }
 
     /// Takes the address of the options.
-    pub async fn bind(&self) -> Result<TcpListener, ServeError> {
+    pub async fn listen(&self) -> Result<TcpListener, ServeError> {
         let address = self.inner.options.listen;
         if !address.ip().is_loopback() && !self.inner.options.allow_remote {
             return Err(ServeError::Remote(address));

@@ -21,8 +21,6 @@ mod policy;
 mod rbac;
 mod selector;
 mod storage;
-#[cfg(test)]
-mod tests;
 mod volume;
 mod workload;
 

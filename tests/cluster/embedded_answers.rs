@@ -92,6 +92,10 @@ async fn change(client: &Client, object: &Value, patch: &Value, index: usize) ->
     let name = object["metadata"]["name"].as_str().expect("it has a name");
     let path = format!("{}/{name}?dryRun=All", collection(&object));
     let (code, new) = send(client, "PATCH", &path, patch, "").await;
+    // Addresses and names of the cluster are free again for the next case.
+    let now = json!({"gracePeriodSeconds": 0, "propagationPolicy": "Background"});
+    let path = format!("{}/{name}", collection(&object));
+    send(client, "DELETE", &path, &now, "").await;
     let uid = old["metadata"]["uid"].as_str().expect("it has a uid").to_owned();
     let home = |value: &Value| -> Value {
         let text = value.to_string().replace(&own, "bed").replace(&uid, "UID");
