@@ -9,7 +9,8 @@ use crate::{
         PATH, Scene, by_hand, condition, config_map, deployment, is_health, is_synced, resource,
     },
     support::{
-        AuditEvent, ControlPlane, LIMIT, PlaneOptions, Repo, RequestCount, eventually, writes,
+        AuditEvent, AuditMark, ControlPlane, LIMIT, PlaneOptions, Repo, RequestCount, eventually,
+        writes,
     },
 };
 
@@ -134,7 +135,7 @@ fn has_the_shape_of_argo(app: &Value, commit: &str, namespace: &str) {
 
 #[tokio::test]
 async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
-    // The metrics count everybody's requests: nobody else may be here.
+    // Everybody's requests are counted: nobody else may be here.
     let options = PlaneOptions { workloads: false, ..PlaneOptions::default() };
     let Some(plane) = ControlPlane::own(options) else { return };
     let scene = Scene::with(Arc::new(plane), "quiet", |_| ()).await;
@@ -150,12 +151,26 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
     // The Events about the refresh are written a moment later.
     scene.event("shop", "StatusRefreshed", &[]).await;
 
-    let before = scene.plane.request_counts().await;
-    // Ten polls of the repository find the same commit.
     let polls = || scene.metric("argocd_git_request_total", &[]);
-    let begin = polls();
-    let look = async || (polls() >= begin + 10.0).then_some(());
-    eventually(LIMIT, "ten polls of the repository", look).await;
+    let polled = async |count: f64| {
+        let begin = polls();
+        let look = async || (polls() >= begin + count).then_some(());
+        eventually(LIMIT, "polls of the repository", look).await;
+    };
+    // Whatever else the refresh leads to has its time.
+    let silence = async || {
+        let mark = end_of_log(&scene).await;
+        polled(2.0).await;
+        asked_since(&scene, mark).await.is_empty().then_some(())
+    };
+    eventually(LIMIT, "two polls without a request", silence).await;
+
+    // Ten polls of the repository find the same commit.
+    let before = scene.plane.request_counts().await;
+    let mark = end_of_log(&scene).await;
+    polled(10.0).await;
+    let asked = asked_since(&scene, mark).await;
+    assert!(asked.is_empty(), "{asked:#?}");
     let after = scene.plane.request_counts().await;
     assert_eq!(writes_of_clients(&after), writes_of_clients(&before));
 
@@ -168,12 +183,38 @@ async fn nothing_is_asked_of_the_api_server_while_nothing_changes() {
     };
     let refreshed = scene.plane.request_counts().await;
     assert_eq!(of_objects(&refreshed), of_objects(&after));
+    end_of_log(&scene).await;
     let sent = scene.plane.audit(mark, "steadfast");
     let written: Vec<_> = sent.into_iter().filter(AuditEvent::is_write).collect();
+    assert!(!written.is_empty());
     assert!(
         written.iter().all(|event| ["applications", "events"].contains(&&*event.resource)),
         "{written:#?}"
     );
+}
+
+/// The request that [`end_of_log`] looks for.
+const LAST: &str = "/version?that-is-all";
+
+/// Waits until the audit log holds everything that was answered by now; returns its end.
+async fn end_of_log(scene: &Scene) -> AuditMark {
+    let mark = scene.plane.audit_mark();
+    scene.plane.must_request("GET", LAST, None);
+    // The log is in order: when this stands in it, so does all before.
+    let look = async || {
+        let there = scene.plane.audit(mark, "test").iter().any(|event| event.uri == LAST);
+        there.then(|| scene.plane.audit_mark())
+    };
+    eventually(LIMIT, "the end of the audit log", look).await
+}
+
+/// What anybody but the API server itself has asked since `mark`, reads included. Watches are left
+/// out: they end by themselves now and then, and are opened again.
+async fn asked_since(scene: &Scene, mark: AuditMark) -> Vec<AuditEvent> {
+    end_of_log(scene).await;
+    let mut asked = scene.plane.audit(mark, "");
+    asked.retain(|e| e.verb != "watch" && e.user != "system:apiserver" && e.uri != LAST);
+    asked
 }
 
 /// All writes but those that the API server sends to itself.
