@@ -275,7 +275,7 @@ fn orphaned_replica_sets_are_adopted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn a_rollout_keeps_within_its_limits_and_ends(
         replicas in 1_i64..9,
