@@ -37,7 +37,7 @@ fn web(replicas: i64, image: &str) -> Value {
 
 fn set_image(world: &mut World, image: &str) {
     world.edit(&id(), |web| {
-        web["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image)
+        web["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
     });
 }
 
