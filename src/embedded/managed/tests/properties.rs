@@ -139,8 +139,8 @@ proptest! {
     }
 }
 
-/// What a spec speaks of. Lists may be in any order, who comes last sets it; and nobody owns an empty
-/// one, so it stays when nobody wants it any more.
+/// What a spec speaks of. Lists may be in any order, who comes last sets it; and nobody owns an
+/// empty one, so it stays when nobody wants it any more.
 fn spoken_of(spec: &Value) -> Value {
     let (schema, gvk) = super::thing();
     let node = schema.root(&gvk).expect("the kind");
