@@ -6,4 +6,5 @@
 
 mod managed;
 mod patch;
+mod openapi;
 mod schema;

@@ -41,6 +41,8 @@ pub(crate) struct Schema {
     roots: Vec<(GroupVersionKind, usize)>,
     /// What a CRD demands of its objects. Built-in kinds are validated by hand.
     demands: Option<Box<Raw>>,
+    /// The schema of a CRD as it was written.
+    published: Option<Box<Value>>,
 }
 
 impl Schema {
@@ -66,9 +68,10 @@ impl Schema {
             let line = |fault: Violation| format!("{}: {}", fault.field, fault.message);
             return Err(faults.into_iter().map(line).collect());
         }
+        let published = Some(Box::new(openapi_v3_schema.clone()));
         let at = read::crd(&raw).map_err(|fault| vec![fault])?;
         let types = vec![Type { name: gvk.kind.as_str().into(), at }];
-        Ok(Self { types, roots: vec![(gvk.clone(), 0)], demands: Some(Box::new(raw)) })
+        Ok(Self { types, roots: vec![(gvk.clone(), 0)], demands: Some(Box::new(raw)), published })
     }
 
     /// The same faults with reason and field, which is named from the root of the schema
@@ -92,6 +95,11 @@ impl Schema {
     /// (`x-kubernetes-validations`) are not evaluated.
     pub(crate) fn violations(&self, object: &Value) -> Vec<Violation> {
         self.demands.as_ref().map_or_else(Vec::new, |demands| check::object(demands, object))
+    }
+
+    /// The schema of a CRD as it was written; `None` for built-in kinds.
+    pub(crate) fn published(&self) -> Option<&Value> {
+        self.published.as_deref()
     }
 
     fn at(&self, index: usize) -> Node<'_> {
@@ -254,6 +262,11 @@ impl<'s> Node<'s> {
     /// The Go name of the innermost named type, as decode errors print it: `DeploymentSpec`.
     pub(crate) fn type_name(self) -> &'s str {
         self.holder.rsplit_once('.').map_or(self.holder, |(_, name)| name)
+    }
+
+    /// The name of the innermost named type: `io.k8s.api.apps.v1.DeploymentSpec`.
+    pub(crate) fn full_name(self) -> &'s str {
+        self.holder
     }
 
     /// True for a built-in type, which Go decodes into a struct; false inside a CRD's.

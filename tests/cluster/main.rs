@@ -30,5 +30,6 @@ mod probes;
 mod projects;
 mod prune;
 mod repositories;
+mod schema_table;
 mod shared;
 mod status_api;

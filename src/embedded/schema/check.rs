@@ -51,10 +51,9 @@ fn value(demands: &Raw, value: &Value, path: &str) -> Vec<Violation> {
             _ => {}
         }
     }
-    if let Some(choices) = demands.choices.as_ref().filter(|choices| !choices.is_empty()) {
-        if !choices.contains(value) {
-            found.push(enumerated(path, value, choices));
-        }
+    let choices = demands.choices.as_deref().unwrap_or_default();
+    if !choices.is_empty() && !choices.contains(value) {
+        found.push(enumerated(path, value, choices));
     }
     if let Value::Object(fields) = value {
         object_fields(demands, fields, path, &mut found);
@@ -144,10 +143,8 @@ fn junctors(demands: &Raw, subject: &Value, path: &str, found: &mut Vec<Violatio
         let none = if valid == 0 { ". None validated" } else { "" };
         found.push(nameless(format!("validate all the schemas (allOf){none}")));
     }
-    if let Some(not) = &demands.not {
-        if value(not, subject, path).is_empty() {
-            found.push(nameless("not validate the schema (not)".to_owned()));
-        }
+    if demands.not.as_ref().is_some_and(|not| value(not, subject, path).is_empty()) {
+        found.push(nameless("not validate the schema (not)".to_owned()));
     }
 }
 

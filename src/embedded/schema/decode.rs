@@ -1,8 +1,9 @@
 //! What decoding an object would say about it: unknown fields and values of the wrong type.
 //!
-//! Built-in types are Go structs, so their errors are those of Go's JSON decoder. The types of
-//! named strings (`v1.PullPolicy`) are not in the schema; they are called `string` here.
+//! Built-in types are Go structs, so their errors are those of Go's JSON decoder. Go's names of text
+//! types (`v1.PullPolicy`) are not in the schema: a few are known here, others are called `string`.
 
+use base64::{DecodeError, Engine, engine::general_purpose::STANDARD};
 use serde_json::{Number, Value};
 
 use super::{
@@ -65,6 +66,23 @@ struct Place<'s> {
 }
 
 impl Place<'_> {
+    /// The Go type of the text field that was entered last: the named ones where mistakes are
+    /// likely, `string` for all others.
+    fn text_type(&self) -> &'static str {
+        match (self.holder.unwrap_or_default(), self.fields.last().copied().unwrap_or_default()) {
+            ("Container", "imagePullPolicy") => "v1.PullPolicy",
+            ("Container", "terminationMessagePolicy") => "v1.TerminationMessagePolicy",
+            ("PodSpec", "restartPolicy") => "v1.RestartPolicy",
+            ("PodSpec", "dnsPolicy") => "v1.DNSPolicy",
+            ("ContainerPort" | "ServicePort", "protocol") => "v1.Protocol",
+            ("ServiceSpec", "type") => "v1.ServiceType",
+            ("DeploymentStrategy", "type") => "v1.DeploymentStrategyType",
+            ("HTTPGetAction", "scheme") => "v1.URIScheme",
+            ("EmptyDirVolumeSource", "medium") => "v1.StorageMedium",
+            _ => "string",
+        }
+    }
+
     fn mismatch(&self, value: &str, wanted: &str) -> String {
         match self.holder {
             Some(holder) => {
@@ -117,11 +135,16 @@ fn inlined(holder: &str, field: &str) -> Option<&'static str> {
         ("Volume", "name") => None,
         ("Volume", _) => Some("VolumeSource"),
         ("Probe", "exec" | "httpGet" | "tcpSocket" | "grpc") => Some("ProbeHandler"),
-        ("ConfigMapKeySelector" | "SecretKeySelector", "name")
-        | ("ConfigMapEnvSource" | "SecretEnvSource", "name")
-        | ("ConfigMapVolumeSource" | "ConfigMapProjection" | "SecretProjection", "name") => {
-            Some("LocalObjectReference")
-        }
+        (
+            "ConfigMapKeySelector"
+            | "SecretKeySelector"
+            | "ConfigMapEnvSource"
+            | "SecretEnvSource"
+            | "ConfigMapVolumeSource"
+            | "ConfigMapProjection"
+            | "SecretProjection",
+            "name",
+        ) => Some("LocalObjectReference"),
         _ => None,
     }
 }
@@ -129,39 +152,41 @@ fn inlined(holder: &str, field: &str) -> Option<&'static str> {
 fn wrong_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Option<String> {
     let kind = kind_of(value);
     match (scalar, value) {
-        (Scalar::String | Scalar::Bytes, Value::String(_)) | (Scalar::Boolean, Value::Bool(_)) => {
-            None
-        }
-        (Scalar::Number, Value::Number(_)) => None,
+        (Scalar::Bytes, Value::String(text)) => wrong_base64(text),
+        (Scalar::String | Scalar::IntOrString, Value::String(_))
+        | (Scalar::Boolean, Value::Bool(_))
+        | (Scalar::Number, Value::Number(_)) => None,
         (Scalar::Int32 | Scalar::Int64, Value::Number(number)) => {
             let wanted = go_scalar(scalar);
             let is_too_large = !fits(scalar, number);
             is_too_large.then(|| place.mismatch(&format!("number {number}"), wanted))
         }
-        // The rest reads itself, and its errors know no place.
-        (Scalar::IntOrString, Value::String(_)) => None,
         (Scalar::IntOrString, Value::Number(number)) => {
-            let text =
-                format!("json: cannot unmarshal number {number} into Go value of type int32");
-            (!fits(Scalar::Int32, number)).then_some(text)
+            let is_too_large = !fits(Scalar::Int32, number);
+            is_too_large.then(|| place.mismatch(&format!("number {number}"), "int32"))
         }
-        (Scalar::IntOrString, _) => {
-            Some(format!("json: cannot unmarshal {kind} into Go value of type int32"))
-        }
+        (Scalar::IntOrString, _) => Some(place.mismatch(&kind, "int32")),
         (Scalar::Quantity, value) => Quantity::of(value).is_none().then(|| QUANTITY.to_owned()),
         (Scalar::Time, Value::String(text)) => wrong_time(text, "2006-01-02T15:04:05Z07:00"),
         (Scalar::MicroTime, Value::String(text)) => {
             wrong_time(text, "2006-01-02T15:04:05.000000Z07:00")
         }
-        (Scalar::Time | Scalar::MicroTime, _) => {
-            Some(format!("json: cannot unmarshal {kind} into Go value of type string"))
-        }
+        (Scalar::Time | Scalar::MicroTime, _) => Some(place.mismatch(&kind, "string")),
+        (Scalar::String, _) => Some(place.mismatch(&kind, place.text_type())),
         _ => Some(place.mismatch(&kind, go_scalar(scalar))),
     }
 }
 
 const QUANTITY: &str = "quantities must match the regular expression \
                         '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+fn wrong_base64(text: &str) -> Option<String> {
+    let place = match STANDARD.decode(text).err()? {
+        DecodeError::InvalidByte(place, _) | DecodeError::InvalidLastSymbol(place, _) => place,
+        DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+    };
+    Some(format!("illegal base64 data at input byte {place}"))
+}
 
 fn fits(scalar: Scalar, number: &Number) -> bool {
     number.as_i64().is_some_and(|number| scalar != Scalar::Int32 || i32::try_from(number).is_ok())

@@ -15,8 +15,9 @@ pub(crate) fn prune(node: Node<'_>, object: &mut Value) {
             field.is_some()
         }),
         Value::Array(items) => {
-            if let Some(node) = node.items() {
-                items.iter_mut().for_each(|item| prune(node, item));
+            let Some(node) = node.items() else { return };
+            for item in items {
+                prune(node, item);
             }
         }
         _ => {}
@@ -44,8 +45,9 @@ pub(crate) fn fill_defaults(node: Node<'_>, object: &mut Value) {
             }
         }
         Value::Array(items) => {
-            if let Some(node) = node.items() {
-                items.iter_mut().for_each(|item| below(node, item));
+            let Some(node) = node.items() else { return };
+            for item in items {
+                below(node, item);
             }
         }
         _ => {}

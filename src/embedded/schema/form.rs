@@ -77,6 +77,7 @@ pub(super) struct Patching {
 
 /// How a strategic merge patch treats a list or a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "the word of Kubernetes")]
 pub(crate) struct Merge<'s> {
     /// The field by which list items are told apart; none for lists of scalars and for maps.
     pub(crate) key: Option<&'s str>,

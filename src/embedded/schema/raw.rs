@@ -9,6 +9,7 @@ use serde_json::{Number, Value};
 /// One schema. Descriptions and words without a meaning to us are passed over.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "the words of JSON Schema")]
 pub(super) struct Raw {
     #[serde(rename = "$ref")]
     pub(super) reference: Option<Box<str>>,
@@ -16,16 +17,16 @@ pub(super) struct Raw {
     pub(super) kind: Option<Box<str>>,
     pub(super) format: Option<Box<str>>,
     pub(super) nullable: bool,
-    pub(super) properties: BTreeMap<Box<str>, Raw>,
+    pub(super) properties: BTreeMap<Box<str>, Self>,
     pub(super) additional_properties: Option<Additional>,
     pub(super) required: Vec<Box<str>>,
-    pub(super) items: Option<Box<Raw>>,
+    pub(super) items: Option<Box<Self>>,
     pub(super) default: Option<Value>,
 
-    pub(super) all_of: Vec<Raw>,
-    pub(super) any_of: Vec<Raw>,
-    pub(super) one_of: Vec<Raw>,
-    pub(super) not: Option<Box<Raw>>,
+    pub(super) all_of: Vec<Self>,
+    pub(super) any_of: Vec<Self>,
+    pub(super) one_of: Vec<Self>,
+    pub(super) not: Option<Box<Self>>,
 
     #[serde(rename = "enum")]
     pub(super) choices: Option<Vec<Value>>,
@@ -73,6 +74,7 @@ pub(super) enum Additional {
 
 /// An entry of `x-kubernetes-group-version-kind`.
 #[derive(Debug, Deserialize)]
+#[allow(clippy::struct_field_names, reason = "the word of Kubernetes")]
 pub(super) struct Kind {
     pub(super) group: String,
     pub(super) version: String,

@@ -56,7 +56,7 @@ impl Reader<'_> {
             "Time" => Form::Scalar(Scalar::Time),
             "MicroTime" => Form::Scalar(Scalar::MicroTime),
             "RawExtension" => {
-                return Ok(Position { atomic: Some(true), ..position(Form::Map(any())) });
+                return Ok(Position { atomic: Some(true), ..position(any()) });
             }
             _ => return self.position(raw),
         };
@@ -115,11 +115,11 @@ impl Reader<'_> {
             Some(Additional::Schema(values)) => {
                 return Ok(Form::Map(Box::new(self.position(values)?)));
             }
-            Some(Additional::Allowed(true)) => return Ok(Form::Map(any())),
+            Some(Additional::Allowed(true)) => return Ok(any()),
             _ => {}
         }
         if raw.properties.is_empty() && !self.of_crd {
-            return Ok(Form::Map(any()));
+            return Ok(any());
         }
         let mut fields = BTreeMap::new();
         for (name, field) in &raw.properties {
@@ -149,8 +149,9 @@ impl Reader<'_> {
     }
 }
 
-fn any() -> Box<Position> {
-    Box::new(position(Form::Any))
+/// Values of any type, by any names.
+fn any() -> Form {
+    Form::Map(Box::new(position(Form::Any)))
 }
 
 fn position(form: Form) -> Position {

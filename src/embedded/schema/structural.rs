@@ -147,21 +147,22 @@ impl Faults {
                        quadratic";
             self.forbidden(path, "uniqueItems", why);
         }
-        let keys_word = "x-kubernetes-list-map-keys";
         match raw.list_type.as_deref() {
             None | Some("atomic" | "set") if !raw.list_map_keys.is_empty() => {
                 let why = "must be map if x-kubernetes-list-map-keys is non-empty";
                 self.required(path, "x-kubernetes-list-type", why);
             }
             None | Some("atomic" | "set") => {}
-            Some("map") if raw.list_map_keys.is_empty() => {
-                let why = "must not be empty if x-kubernetes-list-type is map";
-                self.required(path, keys_word, why);
+            Some("map") => {
+                if raw.list_map_keys.is_empty() {
+                    let why = "must not be empty if x-kubernetes-list-type is map";
+                    self.required(path, "x-kubernetes-list-map-keys", why);
+                }
+                self.keys(raw, path);
             }
-            Some("map") => self.keys(raw, path),
             Some(other) => {
                 let message = format!(
-                    "Unsupported value: {other:?}: supported values: \"atomic\", \"map\", \"set\""
+                    "Unsupported value: {other:?}: supported values: \"atomic\", \"set\", \"map\""
                 );
                 self.add("FieldValueNotSupported", path, "x-kubernetes-list-type", message);
             }
@@ -171,6 +172,10 @@ impl Faults {
     /// The keys of a list map are fields that every item has.
     fn keys(&mut self, raw: &Raw, path: &str) {
         let Some(items) = &raw.items else { return };
+        if let Some(kind) = items.kind.as_deref().filter(|kind| *kind != "object") {
+            let why = "must be object if parent array's x-kubernetes-list-type is map";
+            self.invalid(path, "items.type", &Value::from(kind), why);
+        }
         for key in &raw.list_map_keys {
             let property = format!("items.properties[{key}]");
             match items.properties.get(key) {

@@ -85,6 +85,13 @@ fn what_go_would_not_decode_is_named_as_go_names_it() {
             )),
         ),
         (
+            container(json!({"livenessProbe": {"httpGet": {"port": true}}})),
+            Some(format!(
+                "{in_go} bool {field} HTTPGetAction.spec.template.spec.containers.livenessProbe.\
+                 ProbeHandler.httpGet.port of type int32"
+            )),
+        ),
+        (
             container(json!({"resources": {"limits": {"cpu": "much"}}})),
             Some(
                 "quantities must match the regular expression \
