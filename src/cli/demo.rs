@@ -124,7 +124,7 @@ async fn play(args: &DemoArgs, place: &Place, ui: &mut Ui) -> Result<(), Command
 /// Starts the API server with its controllers on a free port and writes the kubeconfig.
 async fn start_server(tasks: &Tasks, place: &Place) -> Result<Server, CommandError> {
     let server = Server::new(embedded::Options::default()).map_err(CommandError::internal)?;
-    let listener = server.bind().await.map_err(|cause| CommandError::new(Kind::Config, cause))?;
+    let listener = server.listen().await.map_err(|cause| CommandError::new(Kind::Config, cause))?;
     place.write_kubeconfig(&server.kubeconfig(USER))?;
     let serving = server.clone().serve(listener, tasks.stop.clone());
     tasks.spawn("API server", async move {
@@ -177,7 +177,7 @@ async fn create_applications(server: &Server, repository: &Path) -> Result<(), C
     })?;
     for application in place::applications(repository) {
         match server.create("demo", application) {
-            Err(refusal) if refusal.code() != 409 => {
+            Err(refusal) if refusal.code != 409 => {
                 return Err(CommandError::internal(anyhow::Error::msg(refusal.to_string())));
             }
             // One from the directory of an earlier demo has nothing else to say.

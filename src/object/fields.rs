@@ -79,12 +79,12 @@ impl FieldSet {
 
     /// True when the path, or a whole of which it is a part, is in the set.
     pub fn covers(&self, path: &FieldPath) -> bool {
-        self.below(path).is_some_and(|node| node.member || !node.is_leaf())
+        self.at(path).is_some_and(|node| node.member || !node.is_leaf())
     }
 
     /// What the set holds at a path: the node there, or the leaf that owns it as a part of itself
     /// (an atomic list or map). `None` when nothing of it is in the set.
-    pub fn below(&self, path: &FieldPath) -> Option<&Self> {
+    pub fn at(&self, path: &FieldPath) -> Option<&Self> {
         let mut node = self;
         for element in &path.0 {
             let below = match element {
