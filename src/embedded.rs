@@ -4,7 +4,6 @@
 //! Clients that speak Kubernetes can't tell it from a real server in what they do. It says what it
 //! is in its version and listens on loopback only. Nothing outlives the process.
 
-<<<<<<< HEAD
 mod controllers;
 mod defaults;
 mod http;
@@ -15,11 +14,6 @@ mod patch;
 mod recorded;
 mod registry;
 mod request;
-=======
-mod managed;
-mod patch;
-mod openapi;
->>>>>>> managed
 mod schema;
 mod server;
 mod status;

@@ -30,7 +30,6 @@ use serde_json::Value;
 
 use crate::object::GroupVersionKind;
 
-pub(crate) use quantity::canonical;
 
 /// Fills in what the server's types and defaults say about `object`; doing it twice changes nothing.
 ///

@@ -25,7 +25,6 @@ use serde_json::{Value, json};
 use crate::object::{GroupVersionKind, meta};
 
 pub(crate) use custom::{crd_columns, crd_row};
-pub(crate) use duration::human;
 
 /// The head of one column, in the form of `meta.k8s.io/v1` `TableColumnDefinition`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

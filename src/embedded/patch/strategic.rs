@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     PatchError,
     PatchError::{Failed, Invalid, Unprocessable},
-    directive::{self, DELETE_FROM_LIST, PATCH, SET_ORDER},
+    directive::{self, DELETE_FROM_LIST, PATCH},
     order,
 };
 use crate::embedded::{
