@@ -297,7 +297,7 @@ mod tests {
     fn a_claim_is_bound_step_by_step_and_then_left_alone() {
         let (mut claim, mut volume) = (claim("manual", "1Gi"), volume("v", "manual", "1Gi"));
         for _ in 0..4 {
-            for action in reconcile(&claim, &[volume.clone()], &[], true)
+            for action in reconcile(&claim, std::slice::from_ref(&volume), &[], true)
                 .into_iter()
                 .chain(reconcile_volume(&volume, Some(&claim)))
             {
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(claim["status"]["capacity"]["storage"], "1Gi");
         assert_eq!(volume["status"]["phase"], "Bound");
         assert_eq!(volume["spec"]["claimRef"]["uid"], "u");
-        assert_eq!(reconcile(&claim, &[volume.clone()], &[], true), []);
+        assert_eq!(reconcile(&claim, std::slice::from_ref(&volume), &[], true), []);
         let released = reconcile_volume(&volume, None);
         let [Action::UpdateStatus(released)] = released.as_slice() else { panic!("{released:?}") };
         assert_eq!(released["status"]["phase"], "Released");

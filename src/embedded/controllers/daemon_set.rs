@@ -266,7 +266,7 @@ mod tests {
         let mut next = set("agent:2");
         next["spec"]["updateStrategy"] =
             json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
-        let actions = look(&next, &[old.clone()], &[revision.clone()]);
+        let actions = look(&next, std::slice::from_ref(&old), std::slice::from_ref(&revision));
         assert_eq!(verbs(&actions), ["create"]);
         let second = self::revision(&actions);
         for (ready, wanted) in [(false, vec![]), (true, vec!["delete"])] {

@@ -292,9 +292,16 @@ mod tests {
         assert_eq!(slice["metadata"]["labels"]["team"], "a");
         assert_eq!(endpoints["subsets"][0]["addresses"][0]["ip"], "10.0.0.1");
         assert_eq!(endpoints["subsets"][0]["notReadyAddresses"][0]["ip"], "10.0.0.2");
-        let again = reconcile(&service(), &pods, &[slice.clone()], Some(endpoints), at_second(2));
+        let again = reconcile(
+            &service(),
+            &pods,
+            std::slice::from_ref(slice),
+            Some(endpoints),
+            at_second(2),
+        );
         assert_eq!(again, []);
-        let fewer = reconcile(&service(), &[], &[slice.clone()], Some(endpoints), at_second(2));
+        let fewer =
+            reconcile(&service(), &[], std::slice::from_ref(slice), Some(endpoints), at_second(2));
         assert!(matches!(fewer.as_slice(), [Action::Update(_), Action::Update(_)]), "{fewer:?}");
     }
 

@@ -70,7 +70,7 @@ impl Cluster for Server {
             Action::Finalize(object) => self.finalize(manager, object)?,
             Action::Scale { id, replicas } => self.scale(manager, &id, replicas)?,
             Action::Bind { pod, node } => {
-                self.bind(manager, &pod, node)?;
+                self.assign(manager, &pod, node)?;
                 Value::Null
             }
             Action::Delete { id, uid, propagation, at_once } => {

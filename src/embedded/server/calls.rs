@@ -84,7 +84,7 @@ impl Server {
     }
 
     /// Puts a pod on a node, by its subresource `binding`; a conflict when it is on one already.
-    pub fn bind(&self, actor: &str, pod: &ObjectId, node: &str) -> Result<(), Status> {
+    pub fn assign(&self, actor: &str, pod: &ObjectId, node: &str) -> Result<(), Status> {
         let target = self.place(pod).ok_or_else(Status::no_such_path)?;
         let binding = json!({"target": {"kind": "Node", "name": node}});
         self.core().bind(&target, &binding, &options(actor)).map(|_| ())

@@ -37,7 +37,7 @@ fn web(replicas: i64, image: &str) -> Value {
 
 fn set_image(world: &mut World, image: &str) {
     world.edit(&id(), |web| {
-        web["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image)
+        web["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
     });
 }
 
@@ -275,7 +275,7 @@ fn orphaned_replica_sets_are_adopted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn a_rollout_keeps_within_its_limits_and_ends(
         replicas in 1_i64..9,

@@ -195,7 +195,7 @@ fn an_autoscaler_moves_a_deployment() {
     assert_eq!(world.get(&web())["spec"]["replicas"], 2);
     let scaler = ObjectId::new("autoscaling", "HorizontalPodAutoscaler", "shop", "web");
     world.edit(&scaler, |scaler| {
-        meta::set_annotation(scaler, "embedded.steadfast.dev/replicas", "4")
+        meta::set_annotation(scaler, "embedded.steadfast.dev/replicas", "4");
     });
     world.settle();
     assert_eq!(world.get(&web())["spec"]["replicas"], 4);

@@ -35,12 +35,15 @@ struct State {
 #[derive(Clone)]
 pub(in super::super) struct Objects(Arc<Mutex<State>>);
 
+/// Looks on after each look.
+type Watch = Box<dyn FnMut(&Objects)>;
+
 /// A whole cluster: objects, controllers, time.
 pub(in super::super) struct World {
     pub(in super::super) objects: Objects,
     driver: Driver<Objects>,
     /// Called after each look.
-    watch: Option<Box<dyn FnMut(&Objects)>>,
+    watch: Option<Watch>,
 }
 
 impl World {
@@ -159,13 +162,11 @@ impl World {
             let wait = self.driver.wait().and_then(|wait| SignedDuration::try_from(wait).ok());
             let next = wait.map(|wait| self.now() + wait);
             let mut state = self.objects.lock();
-            match next.filter(|next| *next <= end) {
-                Some(next) => state.now = next,
-                None => {
-                    state.now = end;
-                    return;
-                }
-            }
+            let Some(next) = next.filter(|next| *next <= end) else {
+                state.now = end;
+                return;
+            };
+            state.now = next;
         }
     }
 
