@@ -4,8 +4,12 @@
 //! Clients that speak Kubernetes can't tell it from a real server in what they do. It says what it
 //! is in its version and listens on loopback only. Nothing outlives the process.
 
+// What the server fills in. Pure.
 mod defaults;
-mod table;
-mod validate;
+// What a real server answered: the measure of the pure parts.
 #[cfg(test)]
 mod recorded;
+// What `kubectl get` prints. Pure.
+mod table;
+// What the server refuses. Pure.
+mod validate;
