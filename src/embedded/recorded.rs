@@ -1,7 +1,7 @@
 //! Measures defaults, validation and tables by what a real API server answered.
 //!
-//! `tests/oracle/embedded.json` holds requests with their answers; `tests/cluster/embedded_answers.rs`
-//! asks a real server again and writes them down.
+//! `tests/oracle/embedded.json` holds requests with their answers;
+//! `tests/cluster/embedded_answers.rs` asks a real server again and writes them down.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
