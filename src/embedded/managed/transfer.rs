@@ -23,7 +23,8 @@ impl Transfer<'_> {
     ///
     /// # Errors
     ///
-    /// Without `force`, one conflict for each field that another manager owns and that would change.
+    /// Without `force`, one conflict for each field that another manager owns and that would
+    /// change.
     pub(super) fn run(
         &self,
         old: &Value,

@@ -145,7 +145,7 @@ fn a_strategic_merge_patch_merges_lists_by_their_keys() {
         (
             containers.clone(),
             json!({"containers": [{"name": "a", "image": "a:2"}, {"name": "c"}]}),
-            json!({"containers": [{"name": "a", "image": "a:2"}, {"name": "b"}, {"name": "c"}]}),
+            json!({"containers": [{"name": "a", "image": "a:2"}, {"name": "c"}, {"name": "b"}]}),
         ),
         (
             containers.clone(),
