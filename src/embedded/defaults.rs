@@ -1,11 +1,11 @@
-//! What the server fills in: an object as it was sent goes in, the object as it is stored comes out.
+//! What the server fills in: an object as it was sent goes in, as it is stored it comes out.
 //!
 //! Three steps of the real server are one here: decoding drops values that say nothing (`null`,
 //! empty lists, `false` where absent means the same), defaulting fills what was left out, and
 //! encoding shows the fields that have no absence. Nothing is refused: a value of the wrong type
 //! stays as it is, and validation or the schema speaks about it.
 
-#![allow(dead_code, reason = "joined by the server")]
+#![allow(dead_code, unused_imports, reason = "joined by the server")]
 
 pub(crate) mod allocate;
 mod batch;
@@ -31,7 +31,7 @@ use serde_json::Value;
 use crate::object::GroupVersionKind;
 
 
-/// Fills in what the server's types and defaults say about `object`; doing it twice changes nothing.
+/// Fills in what the server's types and defaults say about `object`. Twice is as good as once.
 ///
 /// Custom resources get only what their metadata needs: their schema speaks for the rest.
 pub(crate) fn fill(gvk: &GroupVersionKind, object: &mut Value) {

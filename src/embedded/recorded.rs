@@ -1,14 +1,15 @@
 //! Measures defaults, validation and tables by what a real API server answered.
 //!
-//! tests/oracle/embedded.json holds requests with their answers; tests/cluster/embedded_answers.rs
-//! asks a real server again and writes them down.
+//! `tests/oracle/embedded.json` holds requests with their answers;
+//! `tests/cluster/embedded_answers.rs` asks a real server again and writes them down.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     defaults::{
-        self, allocate,
+        self,
+        allocate::{Taken, allocate},
         create::{self, Admission},
         update,
     },
@@ -53,7 +54,7 @@ fn created(gvk: &GroupVersionKind, object: &Value) -> (Value, Vec<Cause>) {
     let causes = validate::check_new(gvk, &object);
     if gvk.kind == "Service" && causes.is_empty() {
         // A dry run of the real server allocates as well, but any port passes.
-        let _ = allocate::allocate(&mut object, &allocate::Taken::default(), 0);
+        let _ = allocate(&mut object, &Taken::default(), 0);
     }
     (object, causes)
 }

@@ -3,7 +3,7 @@
 //! Every row has all cells; columns of priority 1 are those of `-o wide`. A kind without columns of
 //! its own, and any kind of a custom resource definition, has a name and an age.
 
-#![allow(dead_code, reason = "joined by the server")]
+#![allow(dead_code, unused_imports, reason = "joined by the server")]
 
 mod batch;
 mod cells;

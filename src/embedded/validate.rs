@@ -5,7 +5,7 @@
 //! server's order; an empty list accepts. What a schema can say (types, unknown fields) is not
 //! looked at here, and a value of the wrong type counts as absent.
 
-#![allow(dead_code, reason = "joined by the server")]
+#![allow(dead_code, unused_imports, reason = "joined by the server")]
 
 mod batch;
 mod cause;
@@ -44,7 +44,7 @@ pub(crate) fn check_new(gvk: &GroupVersionKind, object: &Value) -> Vec<Cause> {
     found
 }
 
-/// What is wrong with a changed object: what would be wrong with a new one, and what must not change.
+/// What is wrong with a changed object: as with a new one, and what must not change.
 pub(crate) fn check_change(gvk: &GroupVersionKind, old: &Value, new: &Value) -> Vec<Cause> {
     let mut found = Vec::new();
     metadata::check_change(old, new, &mut found);

@@ -201,3 +201,70 @@ fn same_addresses(spec: &mut Value) {
         set(spec, "clusterIPs", json!([ip]));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(spec: &Value) -> Value {
+        json!({"spec": spec})
+    }
+
+    #[test]
+    fn a_service_gets_an_address_and_ports_that_nobody_holds() {
+        let mut taken = Taken::default();
+        for seed in 0..200 {
+            let ports = json!([{"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP"}]);
+            let mut one = service(&json!({"type": "NodePort", "ports": ports}));
+            // The seed repeats itself: what is held must be passed over.
+            allocate(&mut one, &taken, seed % 3).unwrap();
+            let address = one["spec"]["clusterIP"].as_str().unwrap();
+            assert!(address.starts_with("10.96.") && address != "10.96.0.1", "{address}");
+            assert_eq!(one["spec"]["clusterIPs"], json!([address]));
+            let before = (taken.addresses.len(), taken.node_ports.len());
+            taken.add(&one);
+            assert_eq!(
+                (taken.addresses.len(), taken.node_ports.len()),
+                (before.0 + 1, before.1 + 2)
+            );
+        }
+    }
+
+    #[test]
+    fn what_others_hold_is_refused() {
+        let mut taken = Taken::default();
+        let held = json!({"type": "NodePort", "clusterIPs": ["10.96.0.9"],
+            "ports": [{"port": 80, "nodePort": 30080, "protocol": "TCP"}]});
+        taken.add(&service(&held));
+        let table = [
+            (json!({"type": "ClusterIP", "clusterIP": "10.96.0.9"}), "spec.clusterIPs"),
+            (
+                json!({"type": "NodePort", "ports": [{"nodePort": 30080, "protocol": "TCP"}]}),
+                "spec.ports[0].nodePort",
+            ),
+            (
+                json!({"type": "NodePort", "ports": [{"nodePort": 80, "protocol": "TCP"}]}),
+                "spec.ports[0].nodePort",
+            ),
+        ];
+        for (spec, field) in table {
+            let refusal = allocate(&mut service(&spec), &taken, 0).unwrap_err();
+            assert_eq!(refusal.0, field);
+        }
+        let other = json!({"type": "NodePort", "ports": [{"nodePort": 30080, "protocol": "UDP"}]});
+        assert_eq!(allocate(&mut service(&other), &taken, 0), Ok(()));
+    }
+
+    #[test]
+    fn headless_services_and_names_hold_nothing() {
+        let mut headless = service(&json!({"type": "ClusterIP", "clusterIP": "None"}));
+        allocate(&mut headless, &Taken::default(), 0).unwrap();
+        assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
+        let mut taken = Taken::default();
+        taken.add(&headless);
+        assert!(taken.addresses.is_empty());
+        let mut name = service(&json!({"type": "ExternalName", "externalName": "x.org"}));
+        allocate(&mut name, &Taken::default(), 0).unwrap();
+        assert_eq!(name["spec"].get("clusterIP"), None);
+    }
+}

@@ -204,3 +204,53 @@ fn job(object: &mut Value) {
         object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(mounts_token: bool) -> Admission<'static> {
+        let (storage_class, ingress_class) = (Some("fast"), Some("nginx"));
+        Admission { suffix: "abcde", mounts_token, storage_class, ingress_class }
+    }
+
+    #[test]
+    fn a_pod_mounts_the_token_of_its_account_unless_it_says_otherwise() {
+        let gvk = GroupVersionKind::parse("v1", "Pod");
+        for (said, account, mounted) in [
+            (None, true, true),
+            (None, false, false),
+            (Some(false), true, false),
+            (Some(true), false, true),
+        ] {
+            let mut pod = json!({"spec": {"containers": [{"name": "a"}]}});
+            if let Some(said) = said {
+                pod["spec"]["automountServiceAccountToken"] = json!(said);
+            }
+            admit(&gvk, &mut pod, &facts(account));
+            let volume = pod.pointer("/spec/volumes/0/name").and_then(Value::as_str);
+            assert_eq!(volume, mounted.then_some("kube-api-access-abcde"));
+            let mount = pod.pointer("/spec/containers/0/volumeMounts/0/mountPath");
+            assert_eq!(mount.is_some(), mounted);
+            assert_eq!(pod["spec"]["serviceAccountName"], "default");
+            assert_eq!(pod["spec"]["tolerations"].as_array().unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn classes_are_chosen_for_those_that_name_none() {
+        let claim = GroupVersionKind::parse("v1", "PersistentVolumeClaim");
+        let ingress = GroupVersionKind::parse("networking.k8s.io/v1", "Ingress");
+        let (mut plain, mut none) =
+            (json!({"spec": {}}), json!({"spec": {"storageClassName": ""}}));
+        for object in [&mut plain, &mut none] {
+            admit(&claim, object, &facts(true));
+            assert_eq!(object["metadata"]["finalizers"], json!(["kubernetes.io/pvc-protection"]));
+        }
+        assert_eq!(plain["spec"]["storageClassName"], "fast");
+        assert_eq!(none["spec"]["storageClassName"], "");
+        let mut plain = json!({"spec": {}});
+        admit(&ingress, &mut plain, &facts(true));
+        assert_eq!(plain["spec"]["ingressClassName"], "nginx");
+    }
+}

@@ -1,4 +1,4 @@
-//! Services, Endpoints, EndpointSlices, Ingresses and NetworkPolicies.
+//! Services, Endpoints, EndpointSlices, Ingresses and `NetworkPolicies`.
 
 use serde_json::{Value, json};
 

@@ -185,7 +185,9 @@ fn fields(place: &Place<'_>, object: &mut Value) {
             Value::Object(_) => fields(&Place { list: "", parent: key, ..*place }, value),
             Value::Array(list) => {
                 let inner = Place { list: key, parent: place.parent, ..*place };
-                list.iter_mut().for_each(|item| fields(&inner, item));
+                for item in list {
+                    fields(&inner, item);
+                }
             }
             _ => {}
         }

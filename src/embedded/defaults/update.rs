@@ -17,13 +17,16 @@ pub(crate) fn counts(gvk: &GroupVersionKind) -> bool {
     match (gvk.group.as_str(), gvk.kind.as_str()) {
         ("", kind) => matches!(kind, "Pod" | "PodTemplate" | "ReplicationController"),
         ("apps", kind) => kind != "ControllerRevision",
-        ("networking.k8s.io", _)
-        | ("batch", _)
-        | ("policy", _)
-        | ("discovery.k8s.io", _)
-        | ("scheduling.k8s.io", _)
-        | ("apiextensions.k8s.io", _)
-        | ("admissionregistration.k8s.io", _) => true,
+        (
+            "networking.k8s.io"
+            | "batch"
+            | "policy"
+            | "discovery.k8s.io"
+            | "scheduling.k8s.io"
+            | "apiextensions.k8s.io"
+            | "admissionregistration.k8s.io",
+            _,
+        ) => true,
         _ => !is_builtin(gvk),
     }
 }
@@ -163,4 +166,38 @@ fn put(parent: &mut Value, key: &str, value: Option<&Value>) {
 /// A time as the server writes it: whole seconds.
 pub(super) fn seconds(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_of_custom_resources_count_all_but_metadata_and_status() {
+        let gvk = GroupVersionKind::parse("a.io/v1", "Thing");
+        let old = json!({"metadata": {"generation": 3}, "spec": {"a": 1}, "status": {"s": 1}});
+        let table = [
+            (json!({"spec": {"a": 2}, "status": {"s": 1}}), true, 4),
+            (json!({"metadata": {"labels": {"a": "b"}}, "spec": {"a": 1}}), true, 3),
+            (json!({"spec": {"a": 1}, "status": {"s": 2}}), true, 3),
+            (json!({"spec": {"a": 1}, "status": {"s": 2}}), false, 4),
+        ];
+        for (mut new, has_status, expected) in table {
+            prepare(&gvk, &old, &mut new, has_status);
+            assert_eq!(new["metadata"]["generation"], expected, "{new}");
+            assert_eq!(new["status"]["s"], if has_status { 1 } else { 2 });
+        }
+    }
+
+    #[test]
+    fn the_status_subresource_writes_the_status_alone() {
+        let gvk = GroupVersionKind::parse("apps/v1", "Deployment");
+        let old = json!({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": {}});
+        let mut new = json!({"metadata": {"generation": 9, "labels": {"a": "b"}},
+            "spec": {"replicas": 7}, "status": {"replicas": 1}});
+        prepare_status(&gvk, &old, &mut new);
+        let expected = json!({"metadata": {"generation": 2}, "spec": {"replicas": 1},
+            "status": {"replicas": 1}});
+        assert_eq!(new, expected);
+    }
 }

@@ -1,4 +1,4 @@
-//! What runs pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, ReplicationControllers.
+//! What runs pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, `ReplicationControllers`.
 
 use serde_json::{Value, json};
 

@@ -201,6 +201,9 @@ impl Core {
             registry::prepare(&mut next);
         }
         decode::normalize(kind, &mut next);
+        if part == Part::Whole {
+            return Ok(next);
+        }
         let mut causes = validate::check_change(&kind.gvk, live, &next);
         causes.extend(violations(kind, &next));
         match causes.as_slice() {

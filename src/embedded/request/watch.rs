@@ -82,8 +82,14 @@ impl Watch {
         if options.initial == Some(true) && options.bookmarks {
             backlog.push_back(Told::Bookmark { revision: from, listed: true });
         }
-        let cursor = core.store.cursor(&group_kind, from);
-        let cursor = cursor.map_err(|refusal| too_old(from, refusal))?;
+        let cursor = match core.store.cursor(&group_kind, from) {
+            // As on the real server, the watch begins, to say this and to end.
+            Err(refusal @ Refusal::Expired { .. }) => {
+                backlog.push_back(Told::Failed(too_old(from, refusal)));
+                core.store.cursor(&group_kind, core.store.revision()).map_err(refused)?
+            }
+            cursor => cursor.map_err(refused)?,
+        };
         Ok(Self {
             core: Arc::clone(core),
             kind: Arc::clone(kind),

@@ -22,7 +22,7 @@ const SET_FIELDS: [&str; 7] = [
 pub(super) fn check(gvk: &GroupVersionKind, old: &Value, new: &Value, found: &mut Vec<Cause>) {
     match (gvk.group.as_str(), gvk.kind.as_str()) {
         ("apps", "Deployment" | "ReplicaSet" | "DaemonSet") => {
-            fixed(old, new, &["spec.selector"], found)
+            fixed(old, new, &["spec.selector"], found);
         }
         ("apps", "StatefulSet") => stateful_set(old, new, found),
         ("apps", "ControllerRevision") => fixed(old, new, &["data"], found),
@@ -36,16 +36,7 @@ pub(super) fn check(gvk: &GroupVersionKind, old: &Value, new: &Value, found: &mu
         }
         ("", "PersistentVolumeClaim") => claim(old, new, found),
         ("", "PersistentVolume") => volume(old, new, found),
-        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
-            if old.get("roleRef") != new.get("roleRef") {
-                let role = new.get("roleRef").unwrap_or(&Value::Null);
-                let printed = format!(
-                    "{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}",
-                    role["apiGroup"], role["kind"], role["name"]
-                );
-                found.push(invalid_shown("roleRef", &printed, "cannot change roleRef"));
-            }
-        }
+        ("rbac.authorization.k8s.io", _) => binding(old, new, found),
         ("storage.k8s.io", "StorageClass") => {
             let fields = ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"];
             fixed(old, new, &fields, found);
@@ -76,6 +67,18 @@ fn fixed(old: &Value, new: &Value, fields: &[&str], found: &mut Vec<Cause>) {
         let value = at(new, field).unwrap_or(&Value::Null);
         found.push(invalid(*field, value, IMMUTABLE));
     }
+}
+
+fn binding(old: &Value, new: &Value, found: &mut Vec<Cause>) {
+    if old.get("roleRef") == new.get("roleRef") {
+        return;
+    }
+    let role = new.get("roleRef").unwrap_or(&Value::Null);
+    let printed = format!(
+        "{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}",
+        role["apiGroup"], role["kind"], role["name"]
+    );
+    found.push(invalid_shown("roleRef", &printed, "cannot change roleRef"));
 }
 
 /// Once `immutable` is set, it and the data stay as they are.

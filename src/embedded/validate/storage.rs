@@ -27,7 +27,7 @@ pub(super) const VOLUME_FIELDS: [&str; 10] = [
 pub(super) fn volume(object: &Value, found: &mut Vec<Cause>) {
     let Some(spec) = object.get("spec") else { return };
     modes(spec, "spec", "", found);
-    if !spec.get("capacity").is_some_and(|capacity| capacity.get("storage").is_some()) {
+    if spec.get("capacity").is_none_or(|capacity| capacity.get("storage").is_none()) {
         let said = spec.get("capacity").filter(|c| c.as_object().is_some_and(|c| !c.is_empty()));
         if said.is_none() {
             found.push(required("spec.capacity", ""));

@@ -149,7 +149,8 @@ fn rolling_nodes(rolling: &Value, path: &str, found: &mut Vec<Cause>) {
     let zero = |key: &str| rolling.get(key).is_none_or(|value| value == 0 || value == "0%");
     match (zero("maxUnavailable"), zero("maxSurge")) {
         (true, true) => {
-            found.push(required(format!("{path}.maxUnavailable"), "cannot be 0 when maxSurge is 0"))
+            found
+                .push(required(format!("{path}.maxUnavailable"), "cannot be 0 when maxSurge is 0"));
         }
         (false, false) => found.push(invalid(
             format!("{path}.maxSurge"),
