@@ -77,7 +77,7 @@ async fn an_approval_holds_while_the_sync_that_needs_it_waits() {
     scene.repo.write("shop/web.yaml", &deployment("web", "shop/web:1.0", 1, "never-ready"));
     scene.repo.commit("Replace almost everything");
     scene.condition("shop", "SyncError").await;
-    scene.approve("shop");
+    scene.approve("shop").await;
     scene
         .until("shop", "the sync to wait for the new object", |app| {
             let message = app["status"]["operationState"]["message"].as_str().unwrap_or_default();

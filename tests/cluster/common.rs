@@ -244,13 +244,24 @@ impl Scene {
         async move { condition(&waiting.await, kind).expect("it was waited for") }
     }
 
-    /// Gives the word that a deletion waits for. It is dated a second ahead, because a word of the
-    /// second in which a sync ended counts as used up by that sync.
+    /// Gives the word that a deletion waits for, in a later second than the one in which the last
+    /// sync ended: such a word counts as used up by that sync.
     #[track_caller]
-    pub(crate) fn approve(&self, name: &str) {
-        let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1);
-        let word = json!({APPROVED: soon.to_string()});
-        self.patch(name, &json!({"metadata": {"annotations": word}}));
+    pub(crate) fn approve(&self, name: &str) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let app = self.app(name).await;
+            let last = app["status"]["history"].as_array().and_then(|history| history.last());
+            let ended = last.and_then(|entry| entry["deployedAt"].as_str()?.parse().ok());
+            let ended = ended.unwrap_or(jiff::Timestamp::MIN);
+            let look = async || {
+                let now = jiff::Timestamp::now();
+                (now.as_second() > ended.as_second()).then_some(now)
+            };
+            let now = eventually(LIMIT, &format!("{place}: the next second"), look).await;
+            let word = json!({APPROVED: now.to_string()});
+            self.patch(name, &json!({"metadata": {"annotations": word}}));
+        }
     }
 
     /// A request to the status API about an Application, which has to succeed: the answer.

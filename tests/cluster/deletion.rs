@@ -84,7 +84,7 @@ async fn an_object_that_asks_for_a_word_holds_the_whole_deletion_until_it_is_giv
         assert!(scene.live("v1", "configmaps", name).await.is_some(), "{name} is gone");
     }
 
-    scene.approve("shop");
+    scene.approve("shop").await;
     scene.until("shop", "the application to be gone", Value::is_null).await;
     for name in ["settings", "precious"] {
         assert!(scene.live("v1", "configmaps", name).await.is_none(), "{name} is there");

@@ -127,7 +127,8 @@ async fn a_refresh_finds_a_commit_before_the_next_poll() {
     for kind in ["normal", "hard"] {
         let commit = write(kind);
         let app = scene.refresh("shop", kind).await;
-        assert!(is_synced(&app, &commit), "{kind}: {:#}", app["status"]);
+        assert_eq!(app["status"]["sync"]["revision"], commit, "{kind}: {:#}", app["status"]);
+        scene.until("shop", "the sync", |app| is_synced(app, &commit)).await;
         scene.event("shop", "StatusRefreshed", &[kind]).await;
     }
     scene.assert_settled("shop").await;

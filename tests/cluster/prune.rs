@@ -143,7 +143,7 @@ async fn an_object_that_asks_for_a_word_is_pruned_when_it_is_given() {
     assert_eq!(entry["requiresPruning"], true);
     assert_eq!(entry["requiresDeletionConfirmation"], true);
     assert!(scene.live("v1", "configmaps", "first").await.is_some());
-    scene.approve("shop");
+    scene.approve("shop").await;
     let app = scene.until("shop", "the prune", |app| is_synced(app, &commit)).await;
     assert_eq!(condition(&app, "SyncError"), None);
     assert!(scene.live("v1", "configmaps", "first").await.is_none());
@@ -167,7 +167,7 @@ async fn an_object_that_asks_for_a_word_is_pruned_when_it_is_given() {
     };
     scene.until("shop", "the operation to wait", waits).await;
     assert!(scene.live("v1", "configmaps", "second").await.is_some());
-    scene.approve("shop");
+    scene.approve("shop").await;
     scene.healthy("shop", &commit).await;
     assert!(scene.live("v1", "configmaps", "second").await.is_none());
     scene.assert_settled("shop").await;
@@ -194,7 +194,7 @@ async fn wiping_everything_out_waits_for_a_confirmation() {
     assert_eq!(scene.writes_since(mark), []);
     assert_eq!(items(&scene).await, 3);
 
-    scene.approve("shop");
+    scene.approve("shop").await;
     let app = scene.until("shop", "the wipe to be done", |app| is_synced(app, &commit)).await;
     assert_eq!(items(&scene).await, 0);
     assert_eq!(condition(&app, "SyncError"), None);

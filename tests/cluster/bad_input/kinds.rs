@@ -59,7 +59,7 @@ async fn a_kind_may_arrive_in_the_same_sync_as_its_objects() {
     let entry = resource(&app, "CustomResourceDefinition", "things.arriving.example");
     assert_eq!(entry["requiresDeletionConfirmation"], true, "{entry:#}");
     assert!(crds().contains("things.arriving.example"), "{}", crds());
-    scene.approve("shop");
+    scene.approve("shop").await;
     scene.content("shop", &commit).await;
     assert!(!crds().contains("things.arriving.example"), "{}", crds());
 }
