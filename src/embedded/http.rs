@@ -106,12 +106,9 @@ fn act_as(server: &Server, user: Arc<User>, headers: &http::HeaderMap) -> Arc<Us
     let groups = headers.get_all("impersonate-group").iter();
     let groups: Vec<String> =
         groups.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
-    match user.rights {
-        Rights::All => Arc::new(server.core().known_user(name, groups)),
-        _ => {
-            let name = format!("{} as {name}", user.name);
-            Arc::new(User { name, groups: Vec::new(), rights: Rights::Granted })
-        }
+    if user.rights == Rights::All { Arc::new(server.core().known_user(name, groups)) } else {
+        let name = format!("{} as {name}", user.name);
+        Arc::new(User { name, groups: Vec::new(), rights: Rights::Granted })
     }
 }
 

@@ -71,9 +71,9 @@ impl Core {
         }
         for rule in self.rules_of(user, namespace) {
             if rule.get("nonResourceURLs").is_some() {
-                paths.push(rule)
+                paths.push(rule);
             } else {
-                resources.push(rule)
+                resources.push(rule);
             }
         }
         json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
