@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Core, Part, Patch, PatchKind, Target, WriteOptions, change::Next, decode};
+use super::{Answer, Core, Part, Patch, Target, WriteOptions, change::Next, decode};
 use crate::{
     embedded::{registry::Sub, status::Status},
     object::{GroupVersionKind, meta},
