@@ -103,11 +103,6 @@ impl Table {
         self.by_path.values()
     }
 
-    /// The kind of a resource of any version, by group and plural.
-    pub(crate) fn resource(&self, group: &str, plural: &str) -> Option<Arc<Kind>> {
-        self.kinds().find(|kind| kind.gvk.group == group && kind.plural == plural).map(Arc::clone)
-    }
-
     /// Groups with their versions, the preferred one first; the core group is left out.
     pub(crate) fn groups(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

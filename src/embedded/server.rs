@@ -159,7 +159,7 @@ struct Inner {
 }
 
 impl Server {
-    /// A cluster with the namespaces that every cluster has.
+    /// A cluster with the namespaces that every cluster has, and nothing else of note.
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl Server {
             core.admit(&secret, user.clone());
             tokens.push((user.name.clone(), secret));
         }
-        core.create_namespaces().expect("an empty store has room for four namespaces");
+        core.furnish().expect("an empty store has room for what every cluster has");
         let inner = Inner {
             core: Arc::new(core),
             metrics: Metrics::default(),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Custom, FieldRule, Kind, Sub, kind::ALL_VERBS, priority};
 use crate::{
     embedded::schema::Schema,
-    object::{GroupKind, GroupVersionKind, meta},
+    object::{GroupKind, GroupVersionKind},
 };
 
 /// The finalizer under which the objects of a kind are deleted before its definition.
@@ -48,10 +48,6 @@ impl<'a> Definition<'a> {
     pub(crate) fn stored_version(&self) -> &'a str {
         let stored = self.versions().find(|version| version["storage"] == true);
         stored.and_then(|version| version["name"].as_str()).unwrap_or_default()
-    }
-
-    pub(crate) fn is_terminating(&self) -> bool {
-        meta::is_terminating(self.object)
     }
 
     /// The name, plural and so on that another definition of the group took first.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Core, set_meta};
+use super::{Core, Target, Validation, WriteOptions, set_meta};
 use crate::{
     embedded::{
         registry::Kind,
@@ -65,26 +65,40 @@ impl Core {
         Ok(())
     }
 
-    /// Creates the namespaces that every cluster has.
-    pub(crate) fn create_namespaces(&self) -> Result<(), Status> {
+    /// Creates what every cluster has: four namespaces and the service of the server itself.
+    pub(crate) fn furnish(&self) -> Result<(), Status> {
+        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
+            self.furnish_one("Namespace", "", name, json!({}))?;
+        }
+        let spec = json!({
+            "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"],
+            "ports": [{"name": "https", "port": 443, "targetPort": 6443}],
+        });
+        self.furnish_one("Service", "default", "kubernetes", spec)
+    }
+
+    fn furnish_one(
+        &self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        spec: Value,
+    ) -> Result<(), Status> {
         let table = self.registry.table();
-        let Some(kind) = table.stored(&GroupKind::new("", "Namespace")) else { return Ok(()) };
-        let options = super::WriteOptions {
+        let kind = table.stored(&GroupKind::new("", kind)).ok_or_else(Status::no_such_path)?;
+        let options = WriteOptions {
             manager: "kube-apiserver".to_owned(),
             dry_run: false,
-            validation: super::Validation::Ignore,
+            validation: Validation::Ignore,
             force: false,
         };
-        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            let mut object = json!({"apiVersion": "v1", "kind": "Namespace"});
-            set_meta(&mut object, "name", Some(Value::from(name)));
-            let target = super::Target {
-                kind: kind.clone(),
-                namespace: String::new(),
-                name: name.to_owned(),
-            };
-            self.create(&target, object, &options)?;
+        let mut object = json!({"spec": spec});
+        set_meta(&mut object, "name", Some(Value::from(name)));
+        if kind.is_core("Service") {
+            let labels = json!({"component": "apiserver", "provider": "kubernetes"});
+            set_meta(&mut object, "labels", Some(labels));
         }
-        Ok(())
+        let target = Target { kind, namespace: namespace.to_owned(), name: name.to_owned() };
+        self.create(&target, object, &options).map(|_| ())
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Core, DeleteOptions, Part, Target, WriteOptions, change::Next, time_text};
+use super::{Core, DeleteOptions, Part, Target, WriteOptions, change::Next, time_text};
 use crate::{
     embedded::{registry::Kind, status::Status},
     object::meta,
@@ -71,11 +71,6 @@ impl Core {
             return Ok(());
         }
         Err(Status::bad_request(format!("name in URL does not match name in the object: {name:?}")))
-    }
-
-    /// An answer that was not created and brings no warnings.
-    pub(crate) fn plain(object: Value) -> Answer {
-        Answer { object, created: false, warnings: Vec::new() }
     }
 }
 

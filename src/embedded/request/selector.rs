@@ -69,12 +69,6 @@ impl Selector {
                 (value == term.value) == term.equal
             })
     }
-
-    /// The one name that can match.
-    pub(crate) fn name(&self) -> Option<&str> {
-        let term = self.fields.iter().find(|term| term.place == Place::Name && term.equal)?;
-        Some(&term.value)
-    }
 }
 
 impl LabelTerm {
