@@ -5,6 +5,6 @@
 //! is in its version and listens on loopback only. Nothing outlives the process.
 
 mod managed;
-mod patch;
 mod openapi;
+mod patch;
 mod schema;
