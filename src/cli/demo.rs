@@ -75,7 +75,7 @@ pub(super) fn run(args: &DemoArgs, ui: &mut Ui) -> Result<Answer, CommandError> 
         return Err(CommandError::user(message)
             .hint("the demo lets everybody in; name an address such as 127.0.0.1:8080"));
     }
-    let now_s = Timestamp::now().as_second();
+    let now_s = now_s();
     let place = Place::prepare(args.dir.as_deref(), args.keep, now_s)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -93,6 +93,11 @@ pub(super) fn run(args: &DemoArgs, ui: &mut Ui) -> Result<Answer, CommandError> 
         ui.line(&format!("The demo has ended; its directory stays: {}", repository.display()))?;
     }
     Ok(Answer::Yes)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the date of the first commit")]
+fn now_s() -> i64 {
+    Timestamp::now().as_second()
 }
 
 async fn play(args: &DemoArgs, place: &Place, ui: &mut Ui) -> Result<(), CommandError> {

@@ -58,12 +58,10 @@ impl Core {
     fn rules_status(&self, user: &User, namespace: &str) -> Value {
         let (mut resources, mut paths) = (Vec::new(), Vec::new());
         let masters = user.groups.iter().any(|group| group == "system:masters");
-        match user.rights {
-            Rights::All => {}
-            Rights::Read => resources.push(
+        if user.rights == Rights::Read {
+            resources.push(
                 json!({"verbs": ["get", "list", "watch"], "apiGroups": ["*"], "resources": ["*"]}),
-            ),
-            Rights::Granted => {}
+            );
         }
         if masters || user.rights == Rights::All {
             resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
