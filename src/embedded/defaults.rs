@@ -30,7 +30,6 @@ use serde_json::Value;
 
 use crate::object::GroupVersionKind;
 
-
 /// Fills in what the server's types and defaults say about `object`. Twice is as good as once.
 ///
 /// Custom resources get only what their metadata needs: their schema speaks for the rest.

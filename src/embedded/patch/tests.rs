@@ -120,12 +120,14 @@ fn a_merge_patch_removes_by_null() {
     assert_eq!(merge_patch(&json!({}), &json!(1)), Err(Invalid("Invalid JSON Patch".to_owned())));
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tables read better without `&`")]
 fn deployment(spec: Value) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
         "spec": {"template": {"spec": spec}}})
 }
 
 /// Patches the pod template of a deployment.
+#[expect(clippy::needless_pass_by_value, reason = "tables read better without `&`")]
 fn patched(spec: Value, patch: Value) -> Result<Value, PatchError> {
     let gvk = GroupVersionKind::parse("apps/v1", "Deployment");
     let node = Schema::builtin().root(&gvk).expect("deployments");

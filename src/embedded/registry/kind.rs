@@ -90,7 +90,10 @@ pub(crate) struct Custom {
 }
 
 /// A kind in one version, and how it is treated.
-#[expect(clippy::struct_excessive_bools, reason = "independent traits of a kind, named at their use")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent traits of a kind, named at their use"
+)]
 #[expect(clippy::struct_field_names, reason = "`listKind` is its name in discovery")]
 pub(crate) struct Kind {
     pub(crate) gvk: GroupVersionKind,
