@@ -70,7 +70,7 @@ pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<B
                     query: &query,
                     body: &body,
                 };
-                respond(&asked, &route, &path).await
+                respond(&asked, &route, &path)
             }
             Err(status) => Reply::refusal(&status),
         },
@@ -81,9 +81,9 @@ pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<B
     reply.into_response()
 }
 
-async fn respond(asked: &Asked<'_>, route: &Route, path: &str) -> Reply {
+fn respond(asked: &Asked<'_>, route: &Route, path: &str) -> Reply {
     let answered = match route {
-        Route::Objects(place) => objects::respond(asked, place).await,
+        Route::Objects(place) => objects::respond(asked, place),
         Route::Page => pages::respond(asked, path),
         Route::Nowhere => return Reply::text(404, "404 page not found\n"),
     };
@@ -106,13 +106,11 @@ fn act_as(server: &Server, user: Arc<User>, headers: &http::HeaderMap) -> Arc<Us
     let groups = headers.get_all("impersonate-group").iter();
     let groups: Vec<String> =
         groups.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
-    match user.rights {
-        Rights::All => Arc::new(server.core().known_user(name, groups)),
-        _ => {
-            let name = format!("{} as {name}", user.name);
-            Arc::new(User { name, groups: Vec::new(), rights: Rights::Granted })
-        }
+    if user.rights == Rights::All {
+        return Arc::new(server.core().known_user(name, groups));
     }
+    let name = format!("{} as {name}", user.name);
+    Arc::new(User { name, groups: Vec::new(), rights: Rights::Granted })
 }
 
 fn text<'a>(headers: &'a http::HeaderMap, name: &str) -> &'a str {

@@ -190,12 +190,11 @@ pub(crate) fn record(node: Node<'_>, old: Option<&Value>, new: &mut Value, write
         return;
     }
     let empty;
-    let old = match old {
-        Some(old) => old,
-        None => {
-            empty = empty::object(node, new);
-            &empty
-        }
+    let old = if let Some(old) = old {
+        old
+    } else {
+        empty = empty::object(node, new);
+        &empty
     };
     update(node, old, new, &mut managers, &writer.id(Operation::Update), writer);
     entries::encode(new, &managers);

@@ -49,7 +49,7 @@ impl Registry {
     /// Serves the versions of a custom kind, in place of the ones before.
     pub(crate) fn serve(&self, versions: Vec<Kind>) {
         let Some(first) = versions.first() else { return };
-        self.change(first.group_kind(), |table| {
+        self.change(&first.group_kind(), |table| {
             for kind in versions {
                 let stored = kind.is_stored();
                 table.insert(Arc::new(kind), stored);
@@ -58,15 +58,15 @@ impl Registry {
     }
 
     /// Serves a custom kind no longer.
-    pub(crate) fn withdraw(&self, kind: GroupKind) {
+    pub(crate) fn withdraw(&self, kind: &GroupKind) {
         self.change(kind, |_| {});
     }
 
-    fn change(&self, gone: GroupKind, add: impl FnOnce(&mut Table)) {
+    fn change(&self, gone: &GroupKind, add: impl FnOnce(&mut Table)) {
         let mut slot = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let mut table = Table::clone(&slot);
-        table.by_path.retain(|_, kind| kind.group_kind() != gone);
-        table.by_kind.remove(&gone);
+        table.by_path.retain(|_, kind| kind.group_kind() != *gone);
+        table.by_kind.remove(gone);
         add(&mut table);
         *slot = Arc::new(table);
     }

@@ -164,6 +164,10 @@ impl Server {
     /// # Errors
     ///
     /// When no certificates can be made.
+    ///
+    /// # Panics
+    ///
+    /// When an empty store has no room, which would be a fault of this program.
     pub fn new(options: Options) -> Result<Self, ServeError> {
         let core = Core::new(Arc::clone(&options.clock));
         let mut tokens = Vec::new();
@@ -210,7 +214,7 @@ impl Server {
     }
 
     /// A random part of `limit`.
-    pub(super) fn jitter(&self, limit: Duration) -> Duration {
+    pub(super) fn jitter(limit: Duration) -> Duration {
         let random = u32::from_str_radix(&token()[..4], 16).unwrap_or_default();
         limit * random / 0x1_0000
     }

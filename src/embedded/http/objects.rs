@@ -48,7 +48,7 @@ impl Asked<'_> {
     }
 }
 
-pub(super) async fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
+pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
     let target = Target {
         kind: place.kind.clone(),
         namespace: place.namespace.clone(),

@@ -61,7 +61,7 @@ fn served<'a>(table: &'a Table, group: &str, version: &str) -> Vec<Served<'a>> {
     kinds
         .map(|kind| Served {
             gvk: &kind.gvk,
-            list_kind: if kind.is_review() { "" } else { &kind.list_kind },
+            list_kind: if kind.is_review() { "" } else { &kind.list_name },
             plural: &kind.plural,
             namespaced: kind.namespaced,
             verbs: kind.verbs,

@@ -33,7 +33,7 @@ impl View<'_> {
             Form::Metadata { version } => metadata_of(object, version),
             Form::Table { .. } => {
                 let list = json!({"resourceVersion": meta::resource_version(&object)});
-                self.table(list, vec![object], true)
+                self.table(&list, vec![object], true)
             }
         }
     }
@@ -43,7 +43,7 @@ impl View<'_> {
         match self.form {
             Form::Table { .. } => {
                 let list = json!({"resourceVersion": meta::resource_version(&object)});
-                self.table(list, vec![object], first)
+                self.table(&list, vec![object], first)
             }
             _ => self.object(object),
         }
@@ -64,7 +64,7 @@ impl View<'_> {
             Form::Objects => {
                 let items: Vec<Value> = objects.map(|object| self.item(object)).collect();
                 json!({
-                    "kind": self.kind.list_kind, "apiVersion": self.kind.gvk.api_version(),
+                    "kind": self.kind.list_name, "apiVersion": self.kind.gvk.api_version(),
                     "metadata": list, "items": items,
                 })
             }
@@ -77,7 +77,7 @@ impl View<'_> {
                     "metadata": list, "items": items,
                 })
             }
-            Form::Table { .. } => self.table(Value::from(list), objects.collect(), true),
+            Form::Table { .. } => self.table(&Value::from(list), objects.collect(), true),
         }
     }
 
@@ -92,7 +92,7 @@ impl View<'_> {
         object
     }
 
-    fn table(&self, metadata: Value, objects: Vec<Value>, header: bool) -> Value {
+    fn table(&self, metadata: &Value, objects: Vec<Value>, header: bool) -> Value {
         let version = match self.form {
             Form::Table { version } => version,
             _ => "v1",

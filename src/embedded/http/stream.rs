@@ -45,7 +45,7 @@ pub(super) fn reply(
 ) -> Result<Reply, Status> {
     let place = server.watch_place().ok_or_else(|| Status::busy("too many watches at once"))?;
     let start = Instant::now();
-    let life = limit_s.map_or_else(|| LIFE + server.jitter(LIFE), Duration::from_secs);
+    let life = limit_s.map_or_else(|| LIFE + Server::jitter(LIFE), Duration::from_secs);
     // A client may ask for more seconds than the clock has.
     let end = start.checked_add(life).unwrap_or(start + LIFE);
     let stream = Stream {

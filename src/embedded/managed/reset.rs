@@ -38,12 +38,10 @@ const WITH_STATUS: [(&str, &[&str]); 9] = [
 pub(crate) fn fields(gvk: &GroupVersionKind, subresource: &str, custom: Option<bool>) -> FieldSet {
     let fields = match (custom, subresource) {
         (Some(_), "status") => json!({"f:metadata": {}, "f:spec": {}}),
-        (Some(true), "") => json!({"f:status": {}}),
-        (Some(_), _) => json!({}),
         (None, "status") => status(gvk),
-        (None, "finalize") => json!({"f:status": {}}),
+        (Some(true), "") | (None, "finalize") => json!({"f:status": {}}),
         (None, "") if has_status(gvk) => json!({"f:status": {}}),
-        (None, _) => json!({}),
+        _ => json!({}),
     };
     FieldSet::parse(&fields)
 }

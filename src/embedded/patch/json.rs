@@ -7,8 +7,7 @@ use super::{
     PatchError::{Invalid, Unprocessable},
 };
 
-/// The most operations that a patch may have. More are another error than those told here: it is
-/// for the caller to count.
+/// Does all operations. How many there may be is for the caller to say.
 pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, PatchError> {
     let Value::Array(operations) = patch else {
         let found = kind(patch);

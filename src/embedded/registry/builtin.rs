@@ -104,7 +104,7 @@ fn kind(line: &Line, namespaced: bool) -> Kind {
     let gvk = GroupVersionKind::parse(api_version, name);
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
     Kind {
-        list_kind: format!("{name}List"),
+        list_name: format!("{name}List"),
         plural: plural.to_owned(),
         singular: name.to_lowercase(),
         short_names: words(short),

@@ -102,7 +102,7 @@ impl<'a> Definition<'a> {
         };
         Ok(Kind {
             gvk,
-            list_kind: text("listKind"),
+            list_name: text("listKind"),
             plural: text("plural"),
             singular: text("singular"),
             short_names: list("shortNames"),

@@ -90,9 +90,11 @@ pub(crate) struct Custom {
 }
 
 /// A kind in one version, and how it is treated.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about the kind")]
 pub(crate) struct Kind {
     pub(crate) gvk: GroupVersionKind,
-    pub(crate) list_kind: String,
+    /// The kind of its lists.
+    pub(crate) list_name: String,
     pub(crate) plural: String,
     pub(crate) singular: String,
     pub(crate) short_names: Vec<String>,
@@ -103,7 +105,7 @@ pub(crate) struct Kind {
     pub(crate) fields: FieldRule,
     /// A PUT of an object that is not there creates it.
     pub(crate) put_creates: bool,
-    /// A PUT without a `resourceVersion` is taken.
+    /// A PUT without a `resourceVersion` is refused.
     pub(crate) put_needs_version: bool,
     /// The answer of a deletion is the object.
     pub(crate) answers_deleted: bool,

@@ -39,7 +39,7 @@ impl Core {
             let object = record.object();
             if gone {
                 let kind = Definition::new(&object).group_kind();
-                self.registry.withdraw(kind.clone());
+                self.registry.withdraw(&kind);
                 self.store.close(&kind);
             } else if meta::is_terminating(&object) {
                 self.clean_up(&object);

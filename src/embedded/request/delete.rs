@@ -182,7 +182,7 @@ impl Core {
             }
         }
         Ok(json!({
-            "apiVersion": kind.gvk.api_version(), "kind": kind.list_kind,
+            "apiVersion": kind.gvk.api_version(), "kind": kind.list_name,
             "metadata": {"resourceVersion": listed.revision.to_string()}, "items": items,
         }))
     }

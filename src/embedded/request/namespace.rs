@@ -68,13 +68,13 @@ impl Core {
     /// Creates what every cluster has: four namespaces and the service of the server itself.
     pub(crate) fn furnish(&self) -> Result<(), Status> {
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            self.furnish_one("Namespace", "", name, json!({}))?;
+            self.furnish_one("Namespace", "", name, &json!({}))?;
         }
         let spec = json!({
             "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"],
             "ports": [{"name": "https", "port": 443, "targetPort": 6443}],
         });
-        self.furnish_one("Service", "default", "kubernetes", spec)
+        self.furnish_one("Service", "default", "kubernetes", &spec)
     }
 
     fn furnish_one(
@@ -82,7 +82,7 @@ impl Core {
         kind: &str,
         namespace: &str,
         name: &str,
-        spec: Value,
+        spec: &Value,
     ) -> Result<(), Status> {
         let table = self.registry.table();
         let kind = table.stored(&GroupKind::new("", kind)).ok_or_else(Status::no_such_path)?;

@@ -58,12 +58,9 @@ impl Core {
     fn rules_status(&self, user: &User, namespace: &str) -> Value {
         let (mut resources, mut paths) = (Vec::new(), Vec::new());
         let masters = user.groups.iter().any(|group| group == "system:masters");
-        match user.rights {
-            Rights::All => {}
-            Rights::Read => resources.push(
-                json!({"verbs": ["get", "list", "watch"], "apiGroups": ["*"], "resources": ["*"]}),
-            ),
-            Rights::Granted => {}
+        if user.rights == Rights::Read {
+            let verbs = ["get", "list", "watch"];
+            resources.push(json!({"verbs": verbs, "apiGroups": ["*"], "resources": ["*"]}));
         }
         if masters || user.rights == Rights::All {
             resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
@@ -71,9 +68,9 @@ impl Core {
         }
         for rule in self.rules_of(user, namespace) {
             if rule.get("nonResourceURLs").is_some() {
-                paths.push(rule)
+                paths.push(rule);
             } else {
-                resources.push(rule)
+                resources.push(rule);
             }
         }
         json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
