@@ -1,10 +1,28 @@
 //! What the API server was asked, by whom: its audit log and its request metrics.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-/// A place in the audit log; see [`super::ControlPlane::audit_mark`].
+/// A moment, and a place in the audit log before all that arrived later; see
+/// [`super::ControlPlane::audit_mark`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AuditMark(pub u64);
+pub struct AuditMark {
+    pub(super) place: u64,
+    at: Timestamp,
+}
+
+impl AuditMark {
+    /// Now, with the log `place` bytes long.
+    pub(super) fn now(place: u64) -> Self {
+        Self { place, at: Timestamp::now() }
+    }
+
+    /// Whether the request arrived later than this. The place alone does not tell: a change can be
+    /// seen before its event stands in the log.
+    pub(super) fn is_before(&self, event: &AuditEvent) -> bool {
+        event.received.parse().is_ok_and(|received: Timestamp| self.at < received)
+    }
+}
 
 /// One answered request, from the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -161,12 +161,12 @@ impl ControlPlane {
         self.kubectl(&["apply", "-n", namespace, "-f", "-"], Some(manifests));
     }
 
-    /// The end of the audit log as it is now.
+    /// Where the audit log ends now.
     pub fn audit_mark(&self) -> AuditMark {
-        AuditMark(fs::metadata(self.dir.join("audit.log")).map_or(0, |file| file.len()))
+        AuditMark::now(fs::metadata(self.dir.join("audit.log")).map_or(0, |file| file.len()))
     }
 
-    /// The requests that were answered after `mark` (from the beginning: `AuditMark::default()`) to
+    /// The requests that arrived after `mark` (from the beginning: `AuditMark::default()`) from
     /// clients whose user agent starts with `user_agent`, in the order of their answers.
     ///
     /// An event is written a moment after the client has its answer. On a shared control plane,
@@ -175,11 +175,12 @@ impl ControlPlane {
         assert!(self.options.audit, "this control plane was started without an audit log");
         let mut text = String::new();
         if let Ok(mut file) = fs::File::open(self.dir.join("audit.log")) {
-            file.seek(SeekFrom::Start(mark.0)).expect("a file can be read from anywhere");
+            file.seek(SeekFrom::Start(mark.place)).expect("a file can be read from anywhere");
             file.read_to_string(&mut text).expect("the log is JSON");
         }
         let events = text.lines().filter_map(AuditEvent::parse);
-        events.filter(|event| event.user_agent.starts_with(user_agent)).collect()
+        let asked = |event: &AuditEvent| event.user_agent.starts_with(user_agent);
+        events.filter(|event| mark.is_before(event) && asked(event)).collect()
     }
 
     /// All requests since the API server started, by kind, from its metrics.
