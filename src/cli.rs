@@ -11,6 +11,7 @@ mod app;
 mod completions;
 mod connection;
 mod controller;
+mod demo;
 mod diff;
 mod error;
 mod health;
@@ -73,6 +74,7 @@ enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::DemoArgs),
     /// Run the controller: keep the cluster equal to Git
     Controller(ControllerArgs),
     /// Look at applications and act on them, by the status API
@@ -139,6 +141,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 fn run(verb: Verb, ui: &mut Ui) -> Result<Answer, CommandError> {
     match verb {
+        Verb::Demo(args) => demo::run(&args, ui),
         Verb::Controller(args) => controller::run(args, ui),
         Verb::App(args) => app::run(args, ui),
         Verb::Diff(args) => diff::run_verb(args, ui),

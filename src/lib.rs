@@ -12,6 +12,8 @@ pub mod cli;
 pub mod cluster;
 // Settings as typed and settings as used.
 pub mod config;
+// A Kubernetes-compatible API server in memory, for the demo and for tests.
+pub mod embedded;
 // Stage 5: how well an object is doing. Pure.
 pub mod health;
 // Words without I/O: object ids, field sets, kind order, tracking ids, trees of files.

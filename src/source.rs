@@ -17,6 +17,8 @@ mod error;
 mod generation;
 mod mirror;
 mod mirrors;
+/// A new repository, for the demo.
+pub mod sample;
 mod snapshot;
 /// Comparing the URLs of repositories. Pure.
 pub mod url;

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Each top module and the ones that it may name. Absent: `lib.rs` and `main.rs`, which only join.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("object", &[]),
     ("yaml", &[]),
     ("api", &["object"]),
@@ -23,6 +23,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     ("cluster", &["object", "yaml", "api", "worker"]),
     ("apply", &["object", "yaml", "api", "worker", "cluster", "plan"]),
     ("report", &["object", "yaml", "api", "worker"]),
+    ("embedded", &["object", "yaml"]),
     ("sync", EVERYTHING),
     ("server", EVERYTHING),
     ("cli", EVERYTHING),
@@ -30,7 +31,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
 
 const EVERYTHING: &[&str] = &[
     "object", "yaml", "api", "config", "plan", "health", "worker", "source", "render", "cluster",
-    "apply", "report", "sync", "server", "cli",
+    "apply", "report", "embedded", "sync", "server", "cli",
 ];
 
 /// Modules that compute values from values, and the crates that would let them do more.

@@ -20,7 +20,7 @@ use crate::{
 /// Runs the controller until a signal asks it to stop.
 pub(super) fn run(args: ControllerArgs, ui: &Ui) -> Result<Answer, CommandError> {
     let settings = args.settle(&Surroundings::observe())?;
-    start_log(&settings, ui.colours_errors());
+    start_log(&settings, ui.colours_errors(), std::io::stderr);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -54,7 +54,7 @@ async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Comman
 
 /// What ended the controller, with who has to do something about it: found out by the errors that
 /// say it.
-fn explained(error: anyhow::Error, kubeconfig: Option<&Path>) -> CommandError {
+pub(super) fn explained(error: anyhow::Error, kubeconfig: Option<&Path>) -> CommandError {
     for cause in error.chain() {
         if let Some(cause) = cause.downcast_ref::<ClusterError>() {
             let turn = cause.turn();
@@ -79,10 +79,15 @@ fn explained(error: anyhow::Error, kubeconfig: Option<&Path>) -> CommandError {
     CommandError::internal(error)
 }
 
-/// The log goes to standard error, so that standard output stays free for what verbs print.
-fn start_log(settings: &Settings, colours: bool) {
+/// Starts the log. That of the controller goes to standard error, so that standard output stays
+/// free for what verbs print.
+pub(super) fn start_log(
+    settings: &Settings,
+    colours: bool,
+    writer: impl for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
+) {
     let filter = EnvFilter::new(&settings.log_filter);
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = fmt::layer().with_writer(writer);
     let registry = tracing_subscriber::registry().with(filter);
     match settings.log_format {
         LogFormat::Text => registry.with(layer.with_target(false).with_ansi(colours)).init(),
@@ -91,14 +96,14 @@ fn start_log(settings: &Settings, colours: bool) {
 }
 
 /// The two signals that ask a process to end.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     /// Takes both signals over; from here on they don't end the process by themselves.
-    fn listen() -> anyhow::Result<Self> {
+    pub(super) fn listen() -> anyhow::Result<Self> {
         let take = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
             terminate: take(SignalKind::terminate())?,
@@ -108,7 +113,7 @@ impl Signals {
 
     /// Asks for a graceful stop at the first signal; ends the process at the second, whatever is
     /// still going on: every write is safe to be cut.
-    async fn obey(mut self, stop: CancellationToken) -> std::convert::Infallible {
+    pub(super) async fn obey(mut self, stop: CancellationToken) -> std::convert::Infallible {
         let first = self.next().await;
         tracing::info!(signal = first.0, "stopping; a second signal ends the process at once");
         stop.cancel();

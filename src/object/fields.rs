@@ -1,5 +1,7 @@
 //! Sets of fields, as `managedFields` records them (`FieldsV1` of structured-merge-diff).
 
+mod algebra;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value};
@@ -36,7 +38,7 @@ impl FieldSet {
             } else if let Some(below) = below.as_object() {
                 let mut child = Self::parse_node(below);
                 // `"f:image": {}` is the short form of a member without children.
-                child.member |= below.is_empty();
+                child.member |= child.children.is_empty();
                 set.children.push((key.as_str().into(), child));
             }
         }
@@ -77,12 +79,12 @@ impl FieldSet {
 
     /// True when the path, or a whole of which it is a part, is in the set.
     pub fn covers(&self, path: &FieldPath) -> bool {
-        self.below(path).is_some_and(|node| node.member || !node.is_leaf())
+        self.at(path).is_some_and(|node| node.member || !node.is_leaf())
     }
 
     /// What the set holds at a path: the node there, or the leaf that owns it as a part of itself
     /// (an atomic list or map). `None` when nothing of it is in the set.
-    pub fn below(&self, path: &FieldPath) -> Option<&Self> {
+    pub fn at(&self, path: &FieldPath) -> Option<&Self> {
         let mut node = self;
         for element in &path.0 {
             let below = match element {

@@ -36,6 +36,23 @@ impl PathElement {
         }
     }
 
+    /// The key of a `FieldsV1` node, to the byte as a server writes it: equal steps have equal keys.
+    pub fn to_key(&self) -> String {
+        match self {
+            Self::Field(name) => format!("f:{name}"),
+            Self::Key(keys) => {
+                let mut text = String::from("k:{");
+                for (index, (name, value)) in keys.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { "," };
+                    text.push_str(&format!("{comma}{}:{}", Value::from(&**name), scalar(value)));
+                }
+                text + "}"
+            }
+            Self::Value(value) => format!("v:{}", scalar(value)),
+            Self::Index(index) => format!("i:{index}"),
+        }
+    }
+
     /// Follows this step from `parent`.
     pub fn get<'a>(&self, parent: &'a Value) -> Option<&'a Value> {
         match self {
@@ -44,6 +61,18 @@ impl PathElement {
             Self::Value(value) => parent.as_array()?.iter().find(|item| *item == value),
             Self::Index(index) => parent.as_array()?.get(*index),
         }
+    }
+}
+
+/// A value as Go's encoder writes it: safe inside HTML, and a whole number without a fraction.
+fn scalar(value: &Value) -> String {
+    match value.as_f64() {
+        Some(number) if value.is_f64() && number.fract() == 0.0 && number.abs() < 1e21 => {
+            format!("{number:.0}")
+        }
+        _ => [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026")]
+            .iter()
+            .fold(value.to_string(), |text, (from, to)| text.replace(*from, to)),
     }
 }
 

@@ -100,7 +100,7 @@ pub fn withhold(target: &Target, live: &LiveObject, fields: &[FieldPath]) -> Tar
             continue;
         }
         let live_value = live_value.get_or_insert_with(|| live.value());
-        let own = live.own.as_ref().and_then(|own| own.below(path));
+        let own = live.own.as_ref().and_then(|own| own.at(path));
         let kept = own.zip(path.get(live_value)).and_then(|(own, live)| part(own, live));
         put(&mut value, &path.0, kept);
     }

@@ -1,0 +1,193 @@
+//! `steadfast demo`: a cluster, a repository and the controller in one process.
+
+mod frame;
+mod place;
+mod show;
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use anyhow::Context;
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Answer,
+    app::view::list,
+    controller::{self, Signals, start_log},
+    error::{CommandError, Kind},
+    output::Ui,
+};
+use crate::{
+    config::{LogFormat, Settings},
+    embedded::{self, Pace, Server},
+    object::ObjectId,
+    sync::tasks::Tasks,
+};
+use place::Place;
+
+/// Namespace of the Applications.
+const NAMESPACE: &str = "argocd";
+/// The user of the kubeconfig.
+const USER: &str = "admin";
+/// The repository is on this machine: looking often costs nothing, and people want to see.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Time for the controller to install its resource definitions.
+const READY_LIMIT: Duration = Duration::from_secs(30);
+/// What the log of a demo holds.
+const LOG_FILTER: &str = "info";
+
+/// Try everything out in one process: no cluster, no Git server
+///
+/// Starts a small Kubernetes-compatible API server in memory, makes a Git repository with two sample
+/// applications, runs the controller on both, and shows what happens. kubectl works with it. Ctrl-C
+/// ends it.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Address of the status API, a loopback one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// Directory of the repository and the kubeconfig; it stays when the demo ends
+    ///
+    /// Default: a new one in the temporary directory, removed at the end. The directory of an
+    /// earlier demo is used again, with all commits in it.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// Keep the directory also when it is a temporary one
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Runs the demo until a signal asks it to stop.
+pub(super) fn run(args: &DemoArgs, ui: &mut Ui) -> Result<Answer, CommandError> {
+    if !args.listen.ip().is_loopback() {
+        let message = format!("--listen {}: not a loopback address", args.listen);
+        return Err(CommandError::user(message)
+            .hint("the demo lets everybody in; name an address such as 127.0.0.1:8080"));
+    }
+    let now_s = now_s();
+    let place = Place::prepare(args.dir.as_deref(), args.keep, now_s)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the demo")
+        .map_err(CommandError::internal)?;
+    let played = runtime.block_on(play(args, &place, ui));
+    // Nothing writes into the directory any longer.
+    drop(runtime);
+    let stays = place.stays().then(|| place.repository());
+    let left = place.leave();
+    played?;
+    left?;
+    if let Some(repository) = stays.as_deref().and_then(std::path::Path::parent) {
+        ui.line(&format!("The demo has ended; its directory stays: {}", repository.display()))?;
+    }
+    Ok(Answer::Yes)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the date of the first commit")]
+fn now_s() -> i64 {
+    Timestamp::now().as_second()
+}
+
+async fn play(args: &DemoArgs, place: &Place, ui: &mut Ui) -> Result<(), CommandError> {
+    let signals = Signals::listen().map_err(CommandError::internal)?;
+    let tasks = Tasks::new(CancellationToken::new());
+    let server = start_server(&tasks, place).await?;
+    let settings = settings(args, place);
+    let log = fs::File::create(place.log()).context("cannot write the log");
+    let log = log.map_err(|error| CommandError::new(Kind::Config, error))?;
+    start_log(&settings, false, Mutex::new(log));
+    let controller = crate::sync::run(settings, tasks.stop.clone());
+    let shown = async {
+        create_applications(&server, &place.repository()).await?;
+        show::introduce(place, args.listen, ui)?;
+        show::follow(&server, ui).await
+    };
+    let ended = tokio::select! {
+        ended = controller => ended.map_err(|error| controller::explained(error, None)),
+        shown = shown => shown,
+        never = signals.obey(tasks.stop.clone()) => match never {},
+    };
+    tasks.shut_down().await;
+    match tasks.verdict() {
+        Some(death) => Err(CommandError::internal(anyhow::Error::msg(death))),
+        None => ended,
+    }
+}
+
+/// Starts the API server with its controllers on a free port and writes the kubeconfig.
+async fn start_server(tasks: &Tasks, place: &Place) -> Result<Server, CommandError> {
+    let server = Server::new(embedded::Options::default()).map_err(CommandError::internal)?;
+    let listener = server.listen().await.map_err(|cause| CommandError::new(Kind::Config, cause))?;
+    place.write_kubeconfig(&server.kubeconfig(USER))?;
+    let serving = server.clone().serve(listener, tasks.stop.clone());
+    tasks.spawn("API server", async move {
+        if let Err(cause) = serving.await {
+            tracing::error!(%cause, "the API server ended");
+        }
+    });
+    let controllers = embedded::control(server.clone(), Pace::default(), tasks.stop.clone());
+    tasks.spawn("controllers of the cluster", controllers);
+    Ok(server)
+}
+
+fn settings(args: &DemoArgs, place: &Place) -> Settings {
+    Settings {
+        kubeconfig: Some(place.kubeconfig()),
+        namespace: NAMESPACE.to_owned(),
+        listen: args.listen,
+        poll_interval: POLL_INTERVAL,
+        data_dir: place.cache(),
+        insecure_local: true,
+        install_crds: true,
+        log_format: LogFormat::Text,
+        log_filter: LOG_FILTER.to_owned(),
+    }
+}
+
+/// Creates the Applications of the examples that are not there, as soon as their kind is served.
+async fn create_applications(server: &Server, repository: &Path) -> Result<(), CommandError> {
+    let mut changes = server.changes();
+    let kind = ObjectId::new(
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "",
+        "applications.argoproj.io",
+    );
+    let home = ObjectId::new("", "Namespace", "", NAMESPACE);
+    let ready = async {
+        let established = |definition: &Value| {
+            list(definition, "/status/conditions").iter().any(|condition| {
+                condition["type"] == "Established" && condition["status"] == "True"
+            })
+        };
+        while !server.get(&kind).as_ref().is_some_and(established) || server.get(&home).is_none() {
+            changes.next().await;
+        }
+    };
+    timeout(READY_LIMIT, ready).await.map_err(|_| {
+        let why = "the controller has not installed its resource definitions";
+        CommandError::internal(anyhow::Error::msg(why))
+    })?;
+    for application in place::applications(repository) {
+        match server.create("demo", application) {
+            Err(refusal) if refusal.code != 409 => {
+                return Err(CommandError::internal(anyhow::Error::msg(refusal.to_string())));
+            }
+            // One from the directory of an earlier demo has nothing else to say.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! What a demo looks like at one moment. Pure: objects in, lines out.
+
+use serde_json::Value;
+
+use crate::{
+    cli::{
+        app::view::{list, text},
+        output::{
+            paint::Paint,
+            table::{Column, table},
+        },
+    },
+    object::meta,
+};
+
+/// What is shown, as the cluster holds it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scene {
+    pub(super) applications: Vec<Value>,
+    /// Deployments and the like.
+    pub(super) workloads: Vec<Value>,
+    /// What happened to applications, oldest first.
+    pub(super) events: Vec<Value>,
+}
+
+/// Lines of the newest events.
+const EVENTS_SHOWN_MAX: usize = 6;
+/// Characters of a commit's id.
+const COMMIT_CHARACTERS: usize = 8;
+
+/// The whole picture in at most `rows_max` lines of `columns_max` characters: applications, what
+/// runs, what happened lately. Workloads that are on their way come first and are cut last.
+pub(super) fn frame(
+    scene: &Scene,
+    columns_max: usize,
+    rows_max: usize,
+    paint: Paint,
+) -> Vec<String> {
+    let mut lines = applications(scene, columns_max, paint);
+    lines.push(String::new());
+    let events = events(scene, columns_max, paint);
+    let rest = rows_max.saturating_sub(lines.len() + events.len() + 1);
+    lines.extend(workloads(scene, columns_max, rest, paint));
+    lines.push(String::new());
+    lines.extend(events);
+    lines.truncate(rows_max);
+    lines
+}
+
+fn applications(scene: &Scene, columns_max: usize, paint: Paint) -> Vec<String> {
+    let columns = [
+        Column::Fixed("APPLICATION"),
+        Column::State("SYNC"),
+        Column::State("HEALTH"),
+        Column::Fixed("COMMIT"),
+        Column::Text("MESSAGE"),
+    ];
+    let row = |app: &Value| {
+        let condition = list(app, "/status/conditions").first();
+        let condition = condition.map(|condition| text(condition, "/message"));
+        let running = text(app, "/status/operationState/phase") == "Running";
+        let operation = running.then(|| text(app, "/status/operationState/message"));
+        let message = condition.or(operation).unwrap_or_default();
+        let commit: String =
+            text(app, "/status/sync/revision").chars().take(COMMIT_CHARACTERS).collect();
+        vec![
+            meta::name(app).to_owned(),
+            or_unknown(text(app, "/status/sync/status")),
+            or_unknown(text(app, "/status/health/status")),
+            commit,
+            message.to_owned(),
+        ]
+    };
+    let rows: Vec<_> = scene.applications.iter().map(row).collect();
+    drawn(&table(&columns, &rows, Some(columns_max), paint))
+}
+
+fn or_unknown(word: &str) -> String {
+    if word.is_empty() { "Unknown" } else { word }.to_owned()
+}
+
+fn workloads(scene: &Scene, columns_max: usize, rows_max: usize, paint: Paint) -> Vec<String> {
+    let columns = [
+        Column::Fixed("WORKLOAD"),
+        Column::Fixed("READY"),
+        Column::Text("IMAGE"),
+        Column::Text("ROLLOUT"),
+    ];
+    let mut shown: Vec<&Value> = scene.workloads.iter().collect();
+    shown.sort_by_key(|object| {
+        (rollout(object).is_empty(), meta::namespace(object), meta::name(object))
+    });
+    let hidden = if shown.len() < rows_max { 0 } else { shown.len() + 2 - rows_max.max(2) };
+    shown.truncate(shown.len() - hidden.min(shown.len()));
+    let row = |object: &&Value| {
+        vec![
+            format!("{}/{}", meta::namespace(object), meta::name(object)),
+            format!("{}/{}", number(object, "/status/readyReplicas"), wanted(object)),
+            text(object, "/spec/template/spec/containers/0/image").to_owned(),
+            rollout(object),
+        ]
+    };
+    let rows: Vec<_> = shown.iter().map(row).collect();
+    let mut lines = drawn(&table(&columns, &rows, Some(columns_max), paint));
+    if hidden > 0 {
+        lines.push(paint.dim(&format!("and {hidden} more")));
+    }
+    lines
+}
+
+/// How far a new version has got; empty when nothing is on its way.
+fn rollout(object: &Value) -> String {
+    let (wanted, updated) = (wanted(object), number(object, "/status/updatedReplicas"));
+    let ready = number(object, "/status/readyReplicas");
+    let seen = number(object, "/status/observedGeneration") >= meta::generation(object);
+    if !seen || updated < wanted {
+        format!("{updated} of {wanted} updated")
+    } else if ready < wanted {
+        format!("{ready} of {wanted} ready")
+    } else if number(object, "/status/replicas") > wanted {
+        "old pods end".to_owned()
+    } else {
+        String::new()
+    }
+}
+
+fn wanted(object: &Value) -> i64 {
+    object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
+}
+
+fn number(object: &Value, pointer: &str) -> i64 {
+    object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
+
+fn events(scene: &Scene, columns_max: usize, paint: Paint) -> Vec<String> {
+    let columns = [
+        Column::Fixed("TIME"),
+        Column::Fixed("APPLICATION"),
+        Column::Fixed("EVENT"),
+        Column::Text("MESSAGE"),
+    ];
+    let from = scene.events.len().saturating_sub(EVENTS_SHOWN_MAX);
+    let rows: Vec<_> = scene.events[from..].iter().map(|event| event_row(event).to_vec()).collect();
+    drawn(&table(&columns, &rows, Some(columns_max), paint))
+}
+
+/// When, to whom, what, in words: the cells of an Event.
+pub(super) fn event_row(event: &Value) -> [String; 4] {
+    let time = text(event, "/lastTimestamp").get(11..19).unwrap_or_default();
+    let [who, reason, message] = ["/involvedObject/name", "/reason", "/message"]
+        .map(|pointer| text(event, pointer).replace('\n', " "));
+    [time.to_owned(), who, reason, message]
+}
+
+fn drawn(table: &str) -> Vec<String> {
+    table.lines().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn workload(name: &str, wanted: i64, updated: i64, ready: i64) -> Value {
+        json!({
+            "metadata": {"namespace": "shop", "name": name, "generation": 1},
+            "spec": {"replicas": wanted, "template": {"spec": {"containers": [{"image": "web:1"}]}}},
+            "status": {"observedGeneration": 1, "replicas": wanted, "updatedReplicas": updated,
+                "readyReplicas": ready},
+        })
+    }
+
+    fn scene() -> Scene {
+        Scene {
+            applications: vec![json!({
+                "metadata": {"name": "shop"},
+                "status": {
+                    "sync": {"status": "Synced", "revision": "0123456789abcdef"},
+                    "health": {"status": "Progressing"},
+                    "operationState": {"phase": "Running", "message": "waits for cart"},
+                },
+            })],
+            workloads: vec![workload("a", 3, 3, 3), workload("b", 3, 1, 3), workload("c", 3, 3, 2)],
+            events: vec![json!({
+                "lastTimestamp": "2026-11-21T10:11:12Z", "involvedObject": {"name": "shop"},
+                "reason": "DriftCorrected", "message": "Deployment a: spec.replicas 5 -> 3",
+            })],
+        }
+    }
+
+    #[test]
+    fn what_moves_stands_above_what_rests() {
+        let lines = frame(&scene(), 100, 24, Paint::new(false));
+        expect_test::expect![[r"
+            APPLICATION  SYNC    HEALTH       COMMIT    MESSAGE
+            shop         Synced  Progressing  01234567  waits for cart
+
+            WORKLOAD  READY  IMAGE  ROLLOUT
+            shop/b    3/3    web:1  1 of 3 updated
+            shop/c    2/3    web:1  2 of 3 ready
+            shop/a    3/3    web:1
+
+            TIME      APPLICATION  EVENT           MESSAGE
+            10:11:12  shop         DriftCorrected  Deployment a: spec.replicas 5 -> 3
+        "]]
+        .assert_eq(
+            &(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + "\n"),
+        );
+    }
+
+    #[test]
+    fn a_small_terminal_gets_what_fits() {
+        for rows in 1..20 {
+            let lines = frame(&scene(), 40, rows, Paint::new(false));
+            assert!(lines.len() <= rows, "{rows}: {lines:#?}");
+            assert!(lines.iter().all(|line| line.chars().count() <= 60), "{lines:#?}");
+        }
+        let lines = frame(&scene(), 80, 10, Paint::new(false));
+        assert!(lines.iter().any(|line| line.contains("and 1 more")), "{lines:#?}");
+    }
+}

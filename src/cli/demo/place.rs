@@ -1,0 +1,231 @@
+//! The directory of a demo: a sample repository, the kubeconfig, the log, the controller's cache.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use crate::{
+    cli::error::{CommandError, Kind},
+    source::sample,
+    yaml,
+};
+
+/// One of the examples, as it lies in the repository.
+struct Example {
+    name: &'static str,
+    application: &'static str,
+    manifests: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! example {
+    ($name:literal: $($file:literal)*) => {
+        Example {
+            name: $name,
+            application: include_str!(concat!("../../../examples/", $name, "/application.yaml")),
+            manifests: &[$((
+                $file,
+                include_str!(concat!("../../../examples/", $name, "/manifests/", $file)),
+            )),*],
+        }
+    };
+}
+
+const EXAMPLES: [Example; 2] = [
+    example!("pampam":
+        "accounts.yaml" "cart.yaml" "catalog.yaml" "inventory.yaml" "namespace.yaml" "orders.yaml"
+        "payments.yaml" "shipping.yaml" "storefront.yaml"),
+    example!("order-config":
+        "configuration.yaml" "namespace.yaml" "order-store.yaml" "storage.yaml"),
+];
+
+/// Where everything is that a demo leaves behind.
+pub(super) struct Place {
+    dir: PathBuf,
+    /// Removed at the end.
+    passing: bool,
+}
+
+impl Place {
+    /// Prepares the named directory, which stays; without one a temporary one, which goes at the
+    /// end unless `keep`. A directory of an earlier demo is used again, with the commits in it.
+    pub(super) fn prepare(
+        dir: Option<&Path>,
+        keep: bool,
+        now_s: i64,
+    ) -> Result<Self, CommandError> {
+        let place = match dir {
+            Some(dir) => {
+                let dir = std::path::absolute(dir).map_err(|cause| unusable(dir, cause))?;
+                fs::create_dir_all(&dir).map_err(|cause| unusable(&dir, cause))?;
+                Self { dir, passing: false }
+            }
+            None => Self { dir: temporary()?, passing: !keep },
+        };
+        if place.repository().join(".git").is_dir() {
+            return Ok(place);
+        }
+        let mut present = fs::read_dir(&place.dir).map_err(|cause| unusable(&place.dir, cause))?;
+        if present.next().is_some() {
+            let message = format!("{} is neither empty nor of a demo", place.dir.display());
+            return Err(CommandError::user(message).hint("name a directory that does not exist"));
+        }
+        sample::create(&place.repository(), &sample_files(), "Add the shop and its orders", now_s)
+            .map_err(|cause| CommandError::new(Kind::Config, cause))?;
+        Ok(place)
+    }
+
+    /// The working tree of the sample repository.
+    pub(super) fn repository(&self) -> PathBuf {
+        self.dir.join("repository")
+    }
+
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.dir.join("kubeconfig")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.dir.join("steadfast.log")
+    }
+
+    /// The controller's mirrors.
+    pub(super) fn cache(&self) -> PathBuf {
+        self.dir.join("cache")
+    }
+
+    /// Writes the kubeconfig, which holds a token: for its owner only.
+    pub(super) fn write_kubeconfig(&self, text: &str) -> Result<(), CommandError> {
+        let path = self.kubeconfig();
+        let gone = fs::remove_file(&path).or_else(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(cause),
+        });
+        let open = || fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let written = gone
+            .and_then(|()| open())
+            .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
+        written.map_err(|cause| unusable(&path, cause))
+    }
+
+    /// Cleans up: the cache always, the rest when nobody wants it.
+    pub(super) fn leave(self) -> Result<(), CommandError> {
+        let dir = if self.passing { self.dir } else { self.cache() };
+        match fs::remove_dir_all(&dir) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(unusable(&dir, cause)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the directory stays when the demo ends.
+    pub(super) fn stays(&self) -> bool {
+        !self.passing
+    }
+}
+
+/// The Applications of the examples, reading from `repository`.
+pub(super) fn applications(repository: &Path) -> Vec<Value> {
+    let read = |example: &Example| {
+        let loaded = yaml::load(example.application.as_bytes(), &yaml::Limits::default());
+        let mut application = loaded.documents.into_iter().next()?.value;
+        let source = application.pointer_mut("/spec/source")?;
+        source["repoURL"] = format!("file://{}", repository.display()).into();
+        source["path"] = example.name.into();
+        Some(application)
+    };
+    EXAMPLES.iter().map(|example| read(example).expect("the examples are tested")).collect()
+}
+
+fn sample_files() -> BTreeMap<String, Vec<u8>> {
+    let files = EXAMPLES.iter().flat_map(|example| {
+        let path = |file: &str| format!("{}/{file}", example.name);
+        example.manifests.iter().map(move |(file, text)| (path(file), text.as_bytes().to_vec()))
+    });
+    files.collect()
+}
+
+/// A new directory below the system's temporary one, for this user only.
+fn temporary() -> Result<PathBuf, CommandError> {
+    let parent = std::env::temp_dir();
+    let made = (1..=1000).find_map(|number| {
+        let dir = parent.join(format!("steadfast-demo-{}-{number}", std::process::id()));
+        let mut builder = fs::DirBuilder::new();
+        match std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700).create(&dir) {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => None,
+            made => Some(made.map(|()| dir)),
+        }
+    });
+    let made = made.unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()));
+    made.map_err(|cause| unusable(&parent, cause))
+}
+
+fn unusable(path: &Path, cause: io::Error) -> CommandError {
+    let error = anyhow::Error::new(cause).context(format!("cannot use {}", path.display()));
+    CommandError::new(Kind::Config, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_made_once_used_again_and_never_taken_from_somebody() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("demo");
+        let place = Place::prepare(Some(&dir), false, 0).unwrap();
+        let cart = place.repository().join("pampam/cart.yaml");
+        fs::write(&cart, "mine").unwrap();
+        place.write_kubeconfig("first").unwrap();
+        place.write_kubeconfig("second").unwrap();
+        assert_eq!(fs::read_to_string(place.kubeconfig()).unwrap(), "second");
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &fs::metadata(place.kubeconfig()).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
+        place.leave().unwrap();
+        let again = Place::prepare(Some(&dir), false, 0).unwrap();
+        assert_eq!(fs::read_to_string(&cart).unwrap(), "mine");
+        assert!(again.stays());
+
+        let refusal = Place::prepare(Some(parent.path()), false, 0).err().unwrap();
+        assert!(refusal.error.to_string().contains("neither empty nor of a demo"));
+    }
+
+    #[test]
+    fn a_temporary_directory_goes_at_the_end_unless_it_is_kept() {
+        let place = Place::prepare(None, false, 0).unwrap();
+        let dir = place.repository();
+        assert!(dir.is_dir());
+        place.leave().unwrap();
+        assert!(!dir.exists());
+        let kept = Place::prepare(None, true, 0).unwrap();
+        let dir = kept.dir.clone();
+        kept.leave().unwrap();
+        assert!(dir.join("repository/pampam/cart.yaml").is_file());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn the_applications_read_from_the_sample() {
+        let applications = applications(Path::new("/demo/repository"));
+        let sources: Vec<_> = applications
+            .iter()
+            .map(|application| {
+                let source = &application["spec"]["source"];
+                [&source["repoURL"], &source["path"]].map(|text| text.as_str().unwrap().to_owned())
+            })
+            .collect();
+        assert_eq!(
+            sources,
+            ["pampam", "order-config"]
+                .map(|path| ["file:///demo/repository".to_owned(), path.to_owned()])
+        );
+        let files = sample_files();
+        for [_, path] in &sources {
+            assert!(files.keys().any(|file| file.starts_with(&format!("{path}/"))), "{path}");
+        }
+    }
+}

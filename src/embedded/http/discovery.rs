@@ -1,0 +1,81 @@
+//! Which kinds are served, in the older form: one document for each group and version.
+
+use serde_json::{Value, json};
+
+use crate::embedded::registry::{Kind, Table};
+
+/// `/api`
+pub(super) fn core_versions() -> Value {
+    json!({
+        "kind": "APIVersions", "versions": ["v1"],
+        "serverAddressByClientCIDRs": [],
+    })
+}
+
+/// `/apis`
+pub(super) fn groups(table: &Table) -> Value {
+    let groups = table.groups();
+    let groups: Vec<Value> =
+        groups.iter().map(|(group, versions)| group_entry(group, versions)).collect();
+    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+}
+
+/// `/apis/GROUP`
+pub(super) fn group(table: &Table, name: &str) -> Option<Value> {
+    let mut entry = group_entry(name, table.groups().get(name)?);
+    entry["kind"] = Value::from("APIGroup");
+    entry["apiVersion"] = Value::from("v1");
+    Some(entry)
+}
+
+fn group_entry(group: &str, versions: &[&str]) -> Value {
+    let versions: Vec<Value> = versions
+        .iter()
+        .map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version}))
+        .collect();
+    json!({"name": group, "versions": versions, "preferredVersion": versions.first()})
+}
+
+/// `/api/v1` and `/apis/GROUP/VERSION`
+pub(super) fn resources(table: &Table, group: &str, version: &str) -> Option<Value> {
+    let kinds: Vec<_> = table
+        .kinds()
+        .filter(|kind| kind.gvk.group == group && kind.gvk.version == version)
+        .collect();
+    let first = kinds.first()?;
+    let resources: Vec<Value> = kinds.iter().flat_map(|kind| entries(kind)).collect();
+    Some(json!({
+        "kind": "APIResourceList", "apiVersion": "v1",
+        "groupVersion": first.gvk.api_version(), "resources": resources,
+    }))
+}
+
+fn entries(kind: &Kind) -> Vec<Value> {
+    let mut entry = json!({
+        "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced,
+        "kind": kind.gvk.kind, "verbs": kind.verbs,
+    });
+    if !kind.short_names.is_empty() {
+        entry["shortNames"] = json!(kind.short_names);
+    }
+    if !kind.categories.is_empty() {
+        entry["categories"] = json!(kind.categories);
+    }
+    let mut entries = vec![entry];
+    for sub in &kind.subs {
+        let mut entry = json!({
+            "name": format!("{}/{}", kind.plural, sub.name()), "singularName": "",
+            "namespaced": kind.namespaced, "kind": kind.gvk.kind, "verbs": sub.verbs(),
+        });
+        if let Some(gvk) = sub.gvk() {
+            entry["kind"] = json!(gvk.kind);
+            if gvk.api_version() != kind.gvk.api_version() {
+                entry["group"] = json!(gvk.group);
+                entry["version"] = json!(gvk.version);
+            }
+        }
+        entries.push(entry);
+    }
+    entries.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
+    entries
+}

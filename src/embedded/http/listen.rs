@@ -1,0 +1,114 @@
+//! Accepts connections: bounded in number, each with TLS, HTTP/2 or HTTP/1.1.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::body::Body;
+use hyper::{Request, body::Incoming};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Identity, answer};
+use crate::embedded::server::Server;
+
+/// Connections that are open at once; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 1024;
+/// Streams of one HTTP/2 connection. A client keeps all its watches on one.
+const STREAMS_MAX: u32 = 2000;
+/// Time for the handshake, and for the headers of a request of HTTP/1.1.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(15);
+/// Bytes that are buffered of a request line and headers.
+const HEADER_BYTES_MAX: u32 = 64 * 1024;
+/// Time for requests under way when the server stops.
+const GRACE: Duration = Duration::from_secs(2);
+/// Pause after a connection could not be accepted: too many open files don't go away at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop`.
+pub(crate) async fn run(
+    server: &Server,
+    listener: &TcpListener,
+    identity: Identity,
+    stop: &CancellationToken,
+) {
+    let acceptor = TlsAcceptor::from(identity);
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let cut = CancellationToken::new();
+    let accept = stop.run_until_cancelled(async {
+        loop {
+            let place = Arc::clone(&places).acquire_owned().await;
+            let place = place.expect("the semaphore is never closed");
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let serving =
+                        connection(server.clone(), acceptor.clone(), stream, stop.clone(), place);
+                    let cut = cut.clone();
+                    connections.spawn(async move {
+                        cut.run_until_cancelled(serving).await;
+                    });
+                }
+                Err(cause) => {
+                    tracing::warn!(%cause, "a connection was not accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    });
+    let _: Option<()> = accept.await;
+    connections.close();
+    if timeout(GRACE, connections.wait()).await.is_err() {
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+async fn connection(
+    server: Server,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    stop: CancellationToken,
+    _place: OwnedSemaphorePermit,
+) {
+    // Small events must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    let Ok(Ok(stream)) = timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream)).await else {
+        return;
+    };
+    let service = tower::service_fn(move |request: Request<Incoming>| {
+        let server = server.clone();
+        async move { Ok::<_, std::convert::Infallible>(answer(server, request.map(Body::new)).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HANDSHAKE_DEADLINE)
+        .max_buf_size(HEADER_BYTES_MAX as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX);
+    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(%cause, "connection ended early");
+    }
+}

@@ -1,0 +1,108 @@
+//! In which form a client wants its answer.
+
+use crate::embedded::status::Status;
+
+/// Forms, as the server lists them in its refusal.
+const FORMS: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// What an answer is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The objects.
+    Objects,
+    /// Their metadata.
+    Metadata { version: &'static str },
+    /// Lines for people. `version` of the group `meta.k8s.io`.
+    Table { version: &'static str },
+}
+
+/// Which aggregated discovery is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Discovery {
+    Legacy,
+    Aggregated { version: &'static str },
+}
+
+struct Wish<'a> {
+    media_type: &'a str,
+    parameters: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Wish<'a> {
+    fn get(&self, key: &str) -> &'a str {
+        let found = self.parameters.iter().find(|(known, _)| *known == key);
+        found.map(|(_, value)| *value).unwrap_or_default()
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.media_type, "application/json" | "application/*" | "*/*")
+    }
+
+    fn version(&self) -> Option<&'static str> {
+        ["v2", "v2beta1", "v1", "v1beta1"].into_iter().find(|version| *version == self.get("v"))
+    }
+}
+
+/// The wishes of an `Accept` header in their order.
+fn wishes(accept: &str) -> impl Iterator<Item = Wish<'_>> {
+    accept.split(',').map(|wish| {
+        let mut parts = wish.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        Wish { media_type, parameters: parts.filter_map(|part| part.split_once('=')).collect() }
+    })
+}
+
+/// The first form that we can give.
+pub(super) fn form(accept: &str) -> Result<Form, Status> {
+    if accept.trim().is_empty() {
+        return Ok(Form::Objects);
+    }
+    for wish in wishes(accept).filter(Wish::is_json) {
+        let version = wish.version().filter(|version| version.starts_with("v1"));
+        match (wish.get("as"), version) {
+            ("", _) => return Ok(Form::Objects),
+            ("Table", Some(version)) => return Ok(Form::Table { version }),
+            ("PartialObjectMetadata" | "PartialObjectMetadataList", Some(version)) => {
+                return Ok(Form::Metadata { version });
+            }
+            _ => {}
+        }
+    }
+    Err(Status::not_acceptable(FORMS))
+}
+
+/// The first form of discovery that we can give.
+pub(super) fn discovery(accept: &str) -> Discovery {
+    for wish in wishes(accept).filter(Wish::is_json) {
+        match (wish.get("as"), wish.version()) {
+            ("APIGroupDiscoveryList", Some(version)) if version.starts_with("v2") => {
+                return Discovery::Aggregated { version };
+            }
+            ("", _) => return Discovery::Legacy,
+            _ => {}
+        }
+    }
+    Discovery::Legacy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_form_that_is_known_is_given() {
+        let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;\
+                       v=v1beta1;g=meta.k8s.io,application/json";
+        assert_eq!(form(kubectl).unwrap(), Form::Table { version: "v1" });
+        let protobuf = "application/vnd.kubernetes.protobuf,application/json";
+        assert_eq!(form(protobuf).unwrap(), Form::Objects);
+        assert_eq!(form("*/*").unwrap(), Form::Objects);
+        assert_eq!(form("application/vnd.kubernetes.protobuf").unwrap_err().code, 406);
+        let metadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+        assert_eq!(form(metadata).unwrap(), Form::Metadata { version: "v1" });
+        let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
+                          application/json";
+        assert_eq!(discovery(aggregated), Discovery::Aggregated { version: "v2" });
+        assert_eq!(discovery("application/json"), Discovery::Legacy);
+    }
+}

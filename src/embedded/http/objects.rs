@@ -1,0 +1,195 @@
+//! Requests about objects of a kind.
+
+use http::{HeaderMap, Method, header};
+use serde_json::{Value, json};
+
+use super::{negotiate, present::View, query::Query, reply::Reply, route::Place, stream, text};
+use crate::{
+    embedded::{
+        registry::{Kind, Sub},
+        request::{
+            Answer, DeleteOptions, Part, Patch, Target, User, Watch, WriteOptions, time_text, tree,
+        },
+        server::Server,
+        status::Status,
+    },
+    object::GroupVersionKind,
+};
+
+/// A request, read.
+pub(super) struct Asked<'a> {
+    pub(super) server: &'a Server,
+    pub(super) user: &'a User,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) query: &'a Query,
+    pub(super) body: &'a [u8],
+}
+
+impl Asked<'_> {
+    fn content_type(&self) -> &str {
+        text(self.headers, header::CONTENT_TYPE.as_str())
+    }
+
+    fn tree(&self) -> Result<Value, Status> {
+        tree(self.body, self.content_type())
+    }
+
+    fn write(&self) -> Result<WriteOptions, Status> {
+        self.query.write(text(self.headers, header::USER_AGENT.as_str()))
+    }
+
+    fn view<'a>(&'a self, kind: &'a Kind) -> Result<View<'a>, Status> {
+        Ok(View {
+            kind,
+            form: negotiate::form(text(self.headers, header::ACCEPT.as_str()))?,
+            include: self.query.get("includeObject"),
+            now: self.server.core().now(),
+        })
+    }
+}
+
+pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
+    let target = Target {
+        kind: place.kind.clone(),
+        namespace: place.namespace.clone(),
+        name: place.name.clone(),
+    };
+    let kind = &*place.kind;
+    if kind.is_review() {
+        return review(asked, place);
+    }
+    if let Some(sub) = kind.sub(&place.sub) {
+        return below(asked, place, &target, sub);
+    }
+    let core = asked.server.core();
+    match place.verb(asked.query) {
+        "get" => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(&target)?))),
+        "list" => {
+            let listed = core.list(kind, &place.namespace, &asked.query.list(kind)?)?;
+            Ok(Reply::json(200, &asked.view(kind)?.list(&listed)))
+        }
+        "watch" => {
+            let options = asked.query.watch(kind)?;
+            let view = asked.view(kind)?;
+            let (form, include) = (view.form, view.include.to_owned());
+            let watch = Watch::begin(core, &place.kind, &place.namespace, options)?;
+            let limit_s = asked.query.timeout_s();
+            stream::reply(asked.server, watch, form, include, limit_s)
+        }
+        "create" if place.name.is_empty() => {
+            let answer = core.create(&target, asked.tree()?, &asked.write()?)?;
+            written(asked, kind, answer)
+        }
+        "update" => {
+            let answer = core.update(&target, Part::Main, asked.tree()?, &asked.write()?)?;
+            written(asked, kind, answer)
+        }
+        "patch" => {
+            let patch = Patch::read(kind, asked.content_type(), asked.body)?;
+            let answer = core.patch(&target, Part::Main, &patch, &asked.write()?)?;
+            written(asked, kind, answer)
+        }
+        "delete" => {
+            let answer = core.delete(&target, &deletion(asked)?)?;
+            Ok(Reply::json(200, &asked.view(kind)?.object(answer)))
+        }
+        "deletecollection" => {
+            let list = asked.query.list(kind)?;
+            Ok(Reply::json(200, &core.delete_collection(&target, &list, &deletion(asked)?)?))
+        }
+        verb => Err(Status::method_not_allowed(kind.resource(), verb)),
+    }
+}
+
+fn written(asked: &Asked<'_>, kind: &Kind, answer: Answer) -> Result<Reply, Status> {
+    let code = if answer.created { 201 } else { 200 };
+    let reply = Reply::json(code, &asked.view(kind)?.object(answer.object));
+    Ok(reply.with_warnings(answer.warnings))
+}
+
+/// The options of a DELETE: in its body, or in its query when it has none.
+fn deletion(asked: &Asked<'_>) -> Result<DeleteOptions, Status> {
+    let body = if asked.body.is_empty() { Value::Null } else { asked.tree()? };
+    let mut options = DeleteOptions::read(&body)?;
+    options.dry_run |= asked.query.dry_run()?;
+    if options.propagation.is_none() && !asked.query.get("propagationPolicy").is_empty() {
+        options.propagation = Some(asked.query.get("propagationPolicy").to_owned());
+        options.check()?;
+    }
+    if options.grace_period_s.is_none() {
+        options.grace_period_s = asked.query.get("gracePeriodSeconds").parse().ok();
+    }
+    Ok(options)
+}
+
+fn review(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
+    if place.method != Method::POST {
+        return Err(Status::method_not_allowed(place.kind.resource(), place.verb(asked.query)));
+    }
+    let core = asked.server.core();
+    let answer = core.review(&place.kind, &place.namespace, asked.tree()?, asked.user);
+    Ok(Reply::json(201, &answer))
+}
+
+/// What hangs below an object.
+fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result<Reply, Status> {
+    let (core, kind) = (asked.server.core(), &*place.kind);
+    let part = if *sub == Sub::Finalize { Part::Finalize } else { Part::Status };
+    let verb = place.verb(asked.query);
+    match (sub, verb) {
+        (Sub::Machine(name, ..), _) => Err(refuse_machine(name)),
+        (Sub::Status, "get") => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(target)?))),
+        (Sub::Status | Sub::Finalize, "update") => {
+            let answer = core.update(target, part, asked.tree()?, &asked.write()?)?;
+            written(asked, kind, answer)
+        }
+        (Sub::Status, "patch") => {
+            let patch = Patch::read(kind, asked.content_type(), asked.body)?;
+            let answer = core.patch(target, part, &patch, &asked.write()?)?;
+            written(asked, kind, answer)
+        }
+        (Sub::Scale { .. }, "get") => Ok(Reply::json(200, &core.scale(target)?)),
+        (Sub::Scale { .. }, "update") => {
+            let answer = core.put_scale(target, asked.tree()?, &asked.write()?)?;
+            Ok(Reply::json(200, &answer.object))
+        }
+        (Sub::Scale { .. }, "patch") => {
+            let patch = Patch::read(kind, asked.content_type(), asked.body)?;
+            let answer = core.patch_scale(target, &patch, &asked.write()?)?;
+            Ok(Reply::json(200, &answer.object))
+        }
+        (Sub::Binding, "create") => {
+            let answer = core.bind(target, &asked.tree()?, &asked.write()?)?;
+            Ok(Reply::json(201, &answer))
+        }
+        (Sub::Eviction, "create") => Ok(Reply::json(201, &core.evict(target, &asked.tree()?)?)),
+        (Sub::Token, "create") => token(asked, target),
+        _ => Err(Status::method_not_allowed(kind.resource(), verb)),
+    }
+}
+
+/// There is no machine: nothing was started that could say or be asked something.
+fn refuse_machine(sub: &str) -> Status {
+    Status::not_implemented(format!(
+        "the embedded server runs no containers: there is no {sub} (pods are only played)"
+    ))
+}
+
+/// A token of a service account that is there.
+fn token(asked: &Asked<'_>, target: &Target) -> Result<Reply, Status> {
+    const LIFE_S: i64 = 3600;
+    let core = asked.server.core();
+    core.get(target)?;
+    let mut request = asked.tree()?;
+    let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64);
+    let seconds = seconds.unwrap_or(LIFE_S).clamp(0, 10 * 365 * 86_400);
+    let gvk = GroupVersionKind::parse("authentication.k8s.io/v1", "TokenRequest");
+    request["apiVersion"] = Value::from(gvk.api_version());
+    request["kind"] = Value::from(gvk.kind);
+    let end = core.now() + jiff::SignedDuration::from_secs(seconds);
+    request["status"] = json!({
+        "token": core.admit_account(&target.namespace, &target.name)?,
+        "expirationTimestamp": time_text(end),
+    });
+    Ok(Reply::json(201, &request))
+}

@@ -1,0 +1,125 @@
+//! What is not about objects: discovery, version, health, metrics, OpenAPI.
+
+use http::header;
+use serde_json::json;
+
+use super::{
+    aggregated, discovery,
+    negotiate::{self, Discovery},
+    objects::Asked,
+    reply::Reply,
+    text,
+};
+use crate::embedded::{
+    openapi::{self, Served, Subresource},
+    registry::{Sub, Table},
+    status::Status,
+};
+
+/// The release whose API is served.
+const MAJOR: &str = "1";
+const MINOR: &str = "36";
+
+pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Result<Reply, Status> {
+    let table = asked.server.core().registry.table();
+    let wanted = negotiate::discovery(text(asked.headers, header::ACCEPT.as_str()));
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let found = match (parts.as_slice(), wanted) {
+        ([root @ ("api" | "apis")], Discovery::Aggregated { version }) => {
+            let list = aggregated::list(&table, *root == "api", version);
+            return Ok(aggregated_reply(version, &list.to_string()));
+        }
+        (["api"], _) => Some(discovery::core_versions()),
+        (["apis"], _) => Some(discovery::groups(&table)),
+        (["api", version], _) => discovery::resources(&table, "", version),
+        (["apis", group], _) => discovery::group(&table, group),
+        (["apis", group, version], _) => discovery::resources(&table, group, version),
+        (["version"], _) => Some(version()),
+        (["healthz" | "livez" | "readyz", ..], _) => return Ok(health(asked, path)),
+        (["metrics"], _) => return Ok(Reply::text(200, asked.server.metrics().page())),
+        (["openapi", "v2", ..], _) => {
+            return Err(Status::not_acceptable("OpenAPI v3, at /openapi/v3"));
+        }
+        (["openapi", "v3"], _) => Some(documents(&table)),
+        (["openapi", "v3", "api", version], _) => return Ok(document(&table, "", version)),
+        (["openapi", "v3", "apis", group, version], _) => {
+            return Ok(document(&table, group, version));
+        }
+        _ => None,
+    };
+    match found {
+        Some(value) => Ok(Reply::json(200, &value)),
+        None => Ok(Reply::text(404, "404 page not found\n")),
+    }
+}
+
+/// The kinds of one version, as the documents of OpenAPI need them.
+fn served<'a>(table: &'a Table, group: &str, version: &str) -> Vec<Served<'a>> {
+    let kinds = table.kinds().filter(|k| k.gvk.group == group && k.gvk.version == version);
+    let subresource =
+        |sub: &'a Sub| Subresource { name: sub.name(), verbs: sub.verbs(), gvk: sub.gvk() };
+    kinds
+        .map(|kind| Served {
+            gvk: &kind.gvk,
+            list_kind: if kind.is_review() { "" } else { &kind.list_kind },
+            plural: &kind.plural,
+            namespaced: kind.namespaced,
+            verbs: kind.verbs,
+            subresources: kind.subs.iter().map(subresource).collect(),
+            custom: kind.custom.as_ref().map(|custom| &*custom.schema),
+        })
+        .collect()
+}
+
+/// `/openapi/v3`: one document for each group and version.
+fn documents(table: &Table) -> serde_json::Value {
+    let mut versions = vec![("", "v1")];
+    for (group, all) in table.groups() {
+        versions.extend(all.into_iter().map(|version| (group, version)));
+    }
+    let entries: Vec<(String, String)> = versions
+        .into_iter()
+        .map(|(group, version)| {
+            let hash = openapi::hash(&served(table, group, version));
+            (openapi::name(group, version), hash)
+        })
+        .collect();
+    openapi::index(entries.iter().map(|(name, hash)| (name.as_str(), hash.as_str())))
+}
+
+fn document(table: &Table, group: &str, version: &str) -> Reply {
+    let served = served(table, group, version);
+    if served.is_empty() {
+        return Reply::text(404, "404 page not found\n");
+    }
+    Reply::bytes(200, "application/json", openapi::document(group, version, &served))
+}
+
+fn aggregated_reply(version: &str, text: &str) -> Reply {
+    // The client looks at the media type to see whether its wish was understood.
+    let content_type = match version {
+        "v2beta1" => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+        _ => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+    };
+    Reply::bytes(200, content_type, text.to_owned())
+}
+
+/// What the server says it is. Nobody can take it for a real one.
+fn version() -> serde_json::Value {
+    json!({
+        "major": MAJOR, "minor": MINOR, "emulationMajor": MAJOR, "emulationMinor": MINOR,
+        "minCompatibilityMajor": MAJOR, "minCompatibilityMinor": MINOR,
+        "gitVersion": format!("v{MAJOR}.{MINOR}.0+steadfast-embedded"),
+        "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "none", "compiler": "rustc",
+        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+    })
+}
+
+fn health(asked: &Asked<'_>, path: &str) -> Reply {
+    let name = path.split('/').nth(1).unwrap_or_default();
+    if asked.query.get("verbose").is_empty() && !path.ends_with("verbose") {
+        return Reply::text(200, "ok");
+    }
+    Reply::text(200, format!("[+]ping ok\n{name} check passed\n"))
+}

@@ -1,0 +1,150 @@
+//! Objects and lists in the form that the client wants.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::negotiate::Form;
+use crate::{
+    embedded::{
+        registry::Kind,
+        request::{Core, ListAnswer},
+        table::{self, Column},
+    },
+    object::meta,
+};
+
+/// How to show objects of one kind.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) kind: &'a Kind,
+    pub(super) form: Form,
+    /// `None`, `Metadata` or `Object`: what the rows of a table carry.
+    pub(super) include: &'a str,
+    pub(super) now: Timestamp,
+}
+
+impl View<'_> {
+    /// One object.
+    pub(super) fn object(&self, object: Value) -> Value {
+        match self.form {
+            // A `Status` is no object of the kind.
+            _ if object["kind"] == "Status" && self.kind.gvk.kind != "Status" => object,
+            Form::Objects => object,
+            Form::Metadata { version } => metadata_of(object, version),
+            Form::Table { .. } => {
+                let list = json!({"resourceVersion": meta::resource_version(&object)});
+                self.table(&list, vec![object], true)
+            }
+        }
+    }
+
+    /// One object of a watch; a table has its columns in the first event only.
+    pub(super) fn event(&self, object: Value, first: bool) -> Value {
+        match self.form {
+            Form::Table { .. } => {
+                let list = json!({"resourceVersion": meta::resource_version(&object)});
+                self.table(&list, vec![object], first)
+            }
+            _ => self.object(object),
+        }
+    }
+
+    /// A page of a list.
+    pub(super) fn list(&self, answer: &ListAnswer) -> Value {
+        let mut list = Map::new();
+        list.insert("resourceVersion".to_owned(), json!(answer.revision.to_string()));
+        if let Some(token) = &answer.resume {
+            list.insert("continue".to_owned(), json!(token));
+        }
+        if let Some(remaining) = answer.remaining {
+            list.insert("remainingItemCount".to_owned(), json!(remaining));
+        }
+        let objects = answer.items.iter().map(|record| Core::object(self.kind, record));
+        match self.form {
+            Form::Objects => {
+                let items: Vec<Value> = objects.map(|object| self.item(object)).collect();
+                json!({
+                    "kind": self.kind.list_kind, "apiVersion": self.kind.gvk.api_version(),
+                    "metadata": list, "items": items,
+                })
+            }
+            Form::Metadata { version } => {
+                let items: Vec<Value> =
+                    objects.map(|object| metadata_of(object, version)).collect();
+                json!({
+                    "kind": "PartialObjectMetadataList",
+                    "apiVersion": format!("meta.k8s.io/{version}"),
+                    "metadata": list, "items": items,
+                })
+            }
+            Form::Table { .. } => self.table(&Value::from(list), objects.collect(), true),
+        }
+    }
+
+    /// An object in a list: those of Kubernetes do not repeat their kind there.
+    fn item(&self, mut object: Value) -> Value {
+        if self.kind.custom.is_none()
+            && let Some(object) = object.as_object_mut()
+        {
+            object.remove("kind");
+            object.remove("apiVersion");
+        }
+        object
+    }
+
+    fn table(&self, metadata: &Value, objects: Vec<Value>, header: bool) -> Value {
+        let version = match self.form {
+            Form::Table { version } => version,
+            _ => "v1",
+        };
+        let rows: Vec<Value> =
+            objects.into_iter().map(|object| self.row(object, version)).collect();
+        let mut table = json!({
+            "kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"),
+            "metadata": metadata, "columnDefinitions": null, "rows": rows,
+        });
+        if header {
+            table["columnDefinitions"] = self.columns().iter().map(column).collect();
+        }
+        table
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        match &self.kind.custom {
+            Some(custom) => table::crd_columns(&custom.columns),
+            None => table::columns(&self.kind.gvk),
+        }
+    }
+
+    fn row(&self, object: Value, version: &str) -> Value {
+        let cells = match &self.kind.custom {
+            Some(custom) => table::crd_row(&custom.columns, &object, self.now),
+            None => table::row(&self.kind.gvk, &object, self.now),
+        };
+        let conditions = table::row_conditions(&self.kind.gvk, &object);
+        let object = match self.include {
+            "None" => Value::Null,
+            "Object" => object,
+            _ => metadata_of(object, version),
+        };
+        let mut row = json!({"cells": cells, "object": object});
+        if let Some(conditions) = conditions {
+            row["conditions"] = conditions;
+        }
+        row
+    }
+}
+
+fn column(column: &Column) -> Value {
+    json!({
+        "name": column.name, "type": column.kind, "format": column.format,
+        "description": column.description, "priority": column.priority,
+    })
+}
+
+fn metadata_of(mut object: Value, version: &str) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata", "apiVersion": format!("meta.k8s.io/{version}"),
+        "metadata": object["metadata"].take(),
+    })
+}

@@ -1,0 +1,155 @@
+//! From the body of a request to an object of the kind that the path names.
+
+use serde_json::Value;
+
+use super::{Validation, set_meta};
+use crate::{
+    embedded::{
+        registry::Kind,
+        schema::{self, Node},
+        status::Status,
+    },
+    object::{GroupVersionKind, meta},
+    yaml,
+};
+
+/// Media types that a body may have, as the server lists them in its refusal.
+const BODY_TYPES: &str = "application/json, application/yaml";
+
+/// Reads a body as JSON or YAML by its `Content-Type`; JSON when that says nothing.
+pub(crate) fn tree(body: &[u8], content_type: &str) -> Result<Value, Status> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    match media_type {
+        "" | "application/json" => json(body),
+        "application/yaml" => yaml(body),
+        _ => Err(Status::unsupported_media_type(BODY_TYPES)),
+    }
+}
+
+pub(super) fn json(body: &[u8]) -> Result<Value, Status> {
+    serde_json::from_slice(body).map_err(|error| {
+        let message = format!("couldn't get version/kind; json parse error: {error}");
+        Status::bad_request(message)
+    })
+}
+
+/// One document of YAML, read as Kubernetes reads it; JSON is YAML too.
+pub(super) fn yaml(body: &[u8]) -> Result<Value, Status> {
+    let loaded = yaml::load(body, &yaml::Limits::default());
+    if let Some(problem) = loaded.errors.first() {
+        let message = format!("error decoding YAML: line {}: {}", problem.line, problem.message);
+        return Err(Status::bad_request(message));
+    }
+    let mut documents = loaded.documents.into_iter();
+    match (documents.next(), documents.next()) {
+        (Some(document), None) => Ok(document.value),
+        (None, _) => Err(Status::bad_request("the body of the request is empty")),
+        _ => Err(Status::bad_request("the body of the request holds more than one document")),
+    }
+}
+
+/// Checks that `object` is of this kind, and fills in `apiVersion` and `kind` where they are left
+/// out.
+pub(super) fn expect_kind(gvk: &GroupVersionKind, object: &mut Value) -> Result<(), Status> {
+    let Some(map) = object.as_object_mut() else {
+        return Err(Status::bad_request("the body of the request is not an object"));
+    };
+    let expected = gvk.api_version();
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (version, kind) = (text(map.get("apiVersion")), text(map.get("kind")));
+    if !kind.is_empty() && kind != gvk.kind {
+        let message = format!(
+            "{kind} in version \"{}\" cannot be handled as a {}: unknown conversion",
+            gvk.version, gvk.kind
+        );
+        return Err(Status::bad_request(message));
+    }
+    if !version.is_empty() && version != expected {
+        let message = format!(
+            "the API version in the data ({version}) does not match the expected API version \
+             ({expected})"
+        );
+        return Err(Status::bad_request(message));
+    }
+    map.insert("apiVersion".to_owned(), Value::from(expected));
+    map.insert("kind".to_owned(), Value::from(gvk.kind.as_str()));
+    if map.get("metadata").is_some_and(|metadata| !metadata.is_object()) {
+        map.remove("metadata");
+    }
+    Ok(())
+}
+
+/// Checks that the object names the namespace of the path, or none, and sets it.
+pub(super) fn expect_namespace(
+    kind: &Kind,
+    namespace: &str,
+    object: &mut Value,
+) -> Result<(), Status> {
+    if !kind.namespaced {
+        set_meta(object, "namespace", None);
+        return Ok(());
+    }
+    let named = meta::namespace(object);
+    if !named.is_empty() && named != namespace {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    set_meta(object, "namespace", Some(Value::from(namespace)));
+    Ok(())
+}
+
+/// What is wrong with the fields of an object as it was sent, one line each: `unknown field "x"`.
+pub(super) fn complaints(node: Option<Node<'_>>, object: &Value) -> Vec<String> {
+    let unknown = node.map(|node| schema::unknown_fields(node, object)).unwrap_or_default();
+    unknown.into_iter().map(|path| format!("unknown field \"{path}\"")).collect()
+}
+
+/// Checks the fields of an object as it was sent. Answers the warnings.
+///
+/// # Errors
+///
+/// With [`Validation::Strict`], what would be a warning otherwise.
+pub(super) fn check_fields(
+    kind: &Kind,
+    object: &Value,
+    validation: Validation,
+) -> Result<Vec<String>, Status> {
+    if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
+        && let Some(why) = schema::type_error(node, object)
+    {
+        return Err(unfit(kind, &why));
+    }
+    if validation == Validation::Ignore {
+        return Ok(Vec::new());
+    }
+    let complaints = complaints(kind.node(), object);
+    if validation == Validation::Warn || complaints.is_empty() {
+        return Ok(complaints);
+    }
+    let why = format!("strict decoding error: {}", complaints.join(", "));
+    Err(unfit(kind, &why))
+}
+
+/// What the decoder of the real server says.
+pub(super) fn unfit(kind: &Kind, why: &str) -> Status {
+    let gvk = &kind.gvk;
+    Status::bad_request(match kind.custom {
+        Some(_) => why.to_owned(),
+        None => format!(
+            "{} in version \"{}\" cannot be handled as a {}: {why}",
+            gvk.kind, gvk.version, gvk.kind
+        ),
+    })
+}
+
+/// Drops what the kind does not know and fills in what it defaults.
+pub(super) fn normalize(kind: &Kind, object: &mut Value) {
+    if let Some(node) = kind.node() {
+        schema::prune(node, object);
+        if kind.custom.is_some() {
+            schema::fill_defaults(node, object);
+        }
+    }
+    crate::embedded::defaults::fill(&kind.gvk, object);
+}

@@ -1,0 +1,223 @@
+//! PATCH, in its four forms.
+
+use serde_json::Value;
+
+use super::{
+    Answer, Core, Part, Target, Validation, WriteOptions,
+    change::Next,
+    decode::{self, complaints},
+    set_meta,
+};
+use crate::{
+    embedded::{
+        managed::{self, Refusal},
+        patch::{self, PatchError},
+        registry::Kind,
+        schema,
+        status::Status,
+        validate::Cause,
+    },
+    object::{GroupKind, meta},
+};
+
+/// The forms, as the server lists them in its refusal of another.
+const FORMS: &str = "application/json-patch+json, application/merge-patch+json, \
+                     application/strategic-merge-patch+json, application/apply-patch+yaml";
+/// The same for custom kinds.
+const CUSTOM_FORMS: &str =
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+/// Most operations of a JSON patch.
+const OPERATIONS_MAX: usize = 10_000;
+
+/// The form of a patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PatchKind {
+    Json,
+    Merge,
+    Strategic,
+    Apply,
+}
+
+/// A patch as it was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Patch {
+    pub(crate) form: PatchKind,
+    pub(crate) body: Value,
+}
+
+impl Patch {
+    /// Reads a patch whose form the `Content-Type` says.
+    pub(crate) fn read(kind: &Kind, content_type: &str, body: &[u8]) -> Result<Self, Status> {
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let form = match media_type {
+            "application/json-patch+json" => PatchKind::Json,
+            "application/merge-patch+json" => PatchKind::Merge,
+            "application/strategic-merge-patch+json" if kind.custom.is_none() => {
+                PatchKind::Strategic
+            }
+            "application/apply-patch+yaml" => PatchKind::Apply,
+            _ if kind.custom.is_some() => return Err(Status::unsupported_media_type(CUSTOM_FORMS)),
+            _ => return Err(Status::unsupported_media_type(FORMS)),
+        };
+        let body = match form {
+            PatchKind::Apply => decode::yaml(body)?,
+            _ => serde_json::from_slice(body)
+                .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?,
+        };
+        let operations = body.as_array().map_or(0, Vec::len);
+        if operations > OPERATIONS_MAX {
+            return Err(Status::too_large(OPERATIONS_MAX));
+        }
+        Ok(Self { form, body })
+    }
+
+    /// The object that this patch makes of `live`.
+    pub(super) fn transform(&self, kind: &Kind, live: &Value) -> Result<Value, Status> {
+        let patched = match self.form {
+            PatchKind::Json => patch::json_patch(live, &self.body),
+            PatchKind::Merge => patch::merge_patch(live, &self.body),
+            PatchKind::Strategic | PatchKind::Apply => match kind.node() {
+                Some(node) => patch::strategic_merge(node, live, &self.body),
+                None => patch::merge_patch(live, &self.body),
+            },
+        };
+        patched.map_err(unpatched)
+    }
+
+    /// The same for a Scale, whose one field needs no other form than a merge.
+    pub(super) fn transform_scale(&self, scale: &Value) -> Result<Value, Status> {
+        let patched = match self.form {
+            PatchKind::Json => patch::json_patch(scale, &self.body),
+            _ => patch::merge_patch(scale, &self.body),
+        };
+        patched.map_err(unpatched)
+    }
+}
+
+fn unpatched(error: PatchError) -> Status {
+    match error {
+        PatchError::Invalid(message) => Status::bad_request(message),
+        PatchError::Unprocessable(message) => Status::new(422, "Invalid", message),
+        PatchError::Failed(message) => Status::new(500, "", message),
+    }
+}
+
+impl Core {
+    /// Patches the object, or that part of it. An apply creates it when it is not there.
+    pub(crate) fn patch(
+        &self,
+        target: &Target,
+        part: Part,
+        patch: &Patch,
+        options: &WriteOptions,
+    ) -> Result<Answer, Status> {
+        if patch.form == PatchKind::Apply {
+            return self.apply(target, part, &patch.body, options);
+        }
+        self.change(target, part, options, |live| {
+            let kind = &target.kind;
+            let mut object = patch.transform(kind, live)?;
+            if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
+                && let Some(why) = schema::type_error(node, &object)
+            {
+                return Err(decode::unfit(kind, &why));
+            }
+            decode::expect_kind(&kind.gvk, &mut object)?;
+            decode::expect_namespace(kind, &target.namespace, &mut object)?;
+            let warnings = strict(kind, &object, options.validation)?;
+            Ok(Next { object, recorded: false, warnings })
+        })
+    }
+
+    fn apply(
+        &self,
+        target: &Target,
+        part: Part,
+        applied: &Value,
+        options: &WriteOptions,
+    ) -> Result<Answer, Status> {
+        let kind = &*target.kind;
+        let applied = applied_object(target, part, applied)?;
+        let writer = self.writer(kind, part, options);
+        let merge = |live: Option<&Value>| match kind.node() {
+            Some(node) => managed::apply(node, live, &applied, &writer.borrow(), options.force)
+                .map_err(unapplied),
+            None => Err(Status::internal("this kind has no schema")),
+        };
+        let known = self.store.get(&kind.group_kind(), &target.key()).is_some();
+        if !known && part == Part::Main {
+            if !meta::uid(&applied).is_empty() {
+                let why =
+                    "uid mismatch: the provided object specified uid, but no object was found";
+                return Err(Status::conflict(kind.resource(), &target.name, why));
+            }
+            let object = self.create_named(target, merge(None)?, options, true)?;
+            return Ok(Answer { object, created: true, warnings: Vec::new() });
+        }
+        self.change(target, part, options, |live| {
+            let object = merge(Some(live))?;
+            Ok(Next { object, recorded: true, warnings: Vec::new() })
+        })
+    }
+}
+
+fn unapplied(refusal: Refusal) -> Status {
+    match refusal {
+        Refusal::Conflicts(conflicts) => Status::apply_conflict(&conflicts),
+        Refusal::BadRequest(message) => Status::bad_request(message),
+        Refusal::Untyped(message) => Status::new(500, "", message),
+    }
+}
+
+/// The configuration that is applied: of the right kind, name and namespace, without the parts
+/// that this request is not about.
+fn applied_object(target: &Target, part: Part, applied: &Value) -> Result<Value, Status> {
+    let kind = &*target.kind;
+    let mut applied = applied.clone();
+    if meta::gvk(&applied).is_none() {
+        return Err(Status::bad_request("invalid object type: apiVersion and kind must be set"));
+    }
+    decode::expect_kind(&kind.gvk, &mut applied)?;
+    if !meta::name(&applied).is_empty() && meta::name(&applied) != target.name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({})",
+            meta::name(&applied),
+            target.name
+        )));
+    }
+    decode::expect_namespace(kind, &target.namespace, &mut applied)?;
+    set_meta(&mut applied, "name", Some(Value::from(target.name.as_str())));
+    if let Some(map) = applied.as_object_mut() {
+        match part {
+            Part::Status => map.retain(|key, _| {
+                matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "status")
+            }),
+            _ if kind.has_status() => {
+                map.remove("status");
+            }
+            _ => {}
+        }
+    }
+    Ok(applied)
+}
+
+/// The fields of a patched object: warnings, or with [`Validation::Strict`] the refusal.
+fn strict(kind: &Kind, object: &Value, validation: Validation) -> Result<Vec<String>, Status> {
+    if validation == Validation::Ignore {
+        return Ok(Vec::new());
+    }
+    let found = complaints(kind.node(), object);
+    if found.is_empty() || validation == Validation::Warn {
+        return Ok(found);
+    }
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        field: "patch".to_owned(),
+        message: format!(
+            "Invalid value: {:?}: strict decoding error: {}",
+            object.to_string(),
+            found.join(", ")
+        ),
+    };
+    Err(Status::invalid(&GroupKind::new("", ""), "", &[cause]))
+}

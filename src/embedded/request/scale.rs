@@ -1,0 +1,171 @@
+//! The subresource `scale`: the replicas of a workload, whatever its kind.
+
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Core, Part, Patch, Target, WriteOptions, change::Next, decode};
+use crate::{
+    embedded::{registry::Sub, status::Status},
+    object::{GroupVersionKind, meta},
+};
+
+/// Where a kind keeps what a Scale shows, as JSON pointers.
+struct Places<'a> {
+    spec: &'a str,
+    status: &'a str,
+    selector: &'a str,
+}
+
+fn places(target: &Target) -> Result<Places<'_>, Status> {
+    match target.kind.sub("scale") {
+        Some(Sub::Scale { spec, status, selector }) => Ok(Places { spec, status, selector }),
+        _ => Err(Status::no_such_path()),
+    }
+}
+
+impl Core {
+    /// The Scale of an object.
+    pub(crate) fn scale(&self, target: &Target) -> Result<Value, Status> {
+        Ok(show(&places(target)?, &self.get(target)?))
+    }
+
+    /// Sets the replicas by a whole Scale.
+    pub(crate) fn put_scale(
+        &self,
+        target: &Target,
+        mut scale: Value,
+        options: &WriteOptions,
+    ) -> Result<Answer, Status> {
+        let places = places(target)?;
+        decode::expect_kind(&GroupVersionKind::parse("autoscaling/v1", "Scale"), &mut scale)?;
+        Self::named(target, &scale)?;
+        let answer =
+            self.change(target, Part::Scale, options, |live| next(&places, live, &scale))?;
+        Ok(Answer { object: show(&places, &answer.object), ..answer })
+    }
+
+    /// Sets the replicas by a patch of the Scale.
+    pub(crate) fn patch_scale(
+        &self,
+        target: &Target,
+        patch: &Patch,
+        options: &WriteOptions,
+    ) -> Result<Answer, Status> {
+        let places = places(target)?;
+        let answer = self.change(target, Part::Scale, options, |live| {
+            let shown = show(&places, live);
+            let scale = patch.transform_scale(&shown)?;
+            next(&places, live, &scale)
+        })?;
+        Ok(Answer { object: show(&places, &answer.object), ..answer })
+    }
+}
+
+fn next(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status> {
+    let replicas = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or_default();
+    if replicas < 0 {
+        return Err(Status::bad_request(format!(
+            "spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0"
+        )));
+    }
+    let mut object = live.clone();
+    set(&mut object, places.spec, Value::from(replicas));
+    for key in ["resourceVersion", "uid"] {
+        if let Some(value) = scale["metadata"].get(key) {
+            object["metadata"][key] = value.clone();
+        }
+    }
+    Ok(Next { object, recorded: false, warnings: Vec::new() })
+}
+
+/// Sets the value at a pointer of plain fields, with what is missing above it.
+fn set(object: &mut Value, pointer: &str, value: Value) {
+    let mut place = object;
+    for step in pointer.split('/').skip(1) {
+        if !place.is_object() {
+            *place = Value::from(Map::new());
+        }
+        place = &mut place[step];
+    }
+    *place = value;
+}
+
+fn show(places: &Places<'_>, object: &Value) -> Value {
+    let count = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default();
+    let mut metadata = Map::new();
+    for key in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        if !meta::text(object, key).is_empty() {
+            metadata.insert(key.to_owned(), Value::from(meta::text(object, key)));
+        }
+    }
+    let mut status = json!({"replicas": count(places.status)});
+    let selector = match object.pointer(places.selector) {
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => words(value),
+        None => String::new(),
+    };
+    if !selector.is_empty() {
+        status["selector"] = Value::from(selector);
+    }
+    let mut spec = Map::new();
+    if count(places.spec) != 0 {
+        spec.insert("replicas".to_owned(), Value::from(count(places.spec)));
+    }
+    json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec,
+        "status": status,
+    })
+}
+
+/// A label selector as one writes it in a query.
+fn words(selector: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let labels = match selector.get("matchLabels") {
+        Some(labels) => labels.as_object(),
+        // A replication controller has plain labels.
+        None if selector.get("matchExpressions").is_none() => selector.as_object(),
+        None => None,
+    };
+    let labels = labels.into_iter().flatten();
+    let mut terms: Vec<String> =
+        labels.map(|(key, value)| format!("{key}={}", text(value))).collect();
+    for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
+        let key = text(&expression["key"]);
+        let values: Vec<String> =
+            expression["values"].as_array().into_iter().flatten().map(text).collect();
+        let values = values.join(",");
+        terms.push(match expression["operator"].as_str().unwrap_or_default() {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "Exists" => key,
+            _ => format!("!{key}"),
+        });
+    }
+    terms.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_shows_replicas_and_the_selector_in_words() {
+        let places = Places {
+            spec: "/spec/replicas",
+            status: "/status/replicas",
+            selector: "/spec/selector",
+        };
+        let object = json!({"metadata": {"name": "web"}, "spec": {"replicas": 3, "selector": {
+            "matchLabels": {"app": "web"},
+            "matchExpressions": [{"key": "tier", "operator": "In", "values": ["a", "b"]}]}}});
+        let scale = show(&places, &object);
+        assert_eq!(scale["spec"]["replicas"], 3);
+        assert_eq!(scale["status"]["selector"], "app=web,tier in (a,b)");
+    }
+
+    #[test]
+    fn a_place_that_is_not_there_is_made() {
+        let mut object = json!({"kind": "X"});
+        set(&mut object, "/spec/size", json!(2));
+        assert_eq!(object, json!({"kind": "X", "spec": {"size": 2}}));
+    }
+}
