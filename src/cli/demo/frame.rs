@@ -216,7 +216,7 @@ mod tests {
             assert!(lines.len() <= rows, "{rows}: {lines:#?}");
             assert!(lines.iter().all(|line| line.chars().count() <= 60), "{lines:#?}");
         }
-        let lines = frame(&scene(), 80, 10, Paint::new(false));
-        assert!(lines.iter().any(|line| line.contains("and 1 more")), "{lines:#?}");
+        let lines = frame(&scene(), 80, 9, Paint::new(false));
+        assert!(lines.iter().any(|line| line.contains("and 2 more")), "{lines:#?}");
     }
 }
