@@ -29,4 +29,4 @@ mod status;
 pub mod tasks;
 pub mod tree;
 
-pub use run::run;
+pub use run::{run, run_on};

@@ -16,7 +16,7 @@ use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -52,7 +52,7 @@ const LOG_FILTER: &str = "info";
 /// ends it.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Address of the status API, a loopback one
+    /// Address of the status API, a loopback one; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
@@ -102,17 +102,22 @@ fn now_s() -> i64 {
 
 async fn play(args: &DemoArgs, place: &Place, ui: &mut Ui) -> Result<(), CommandError> {
     let signals = Signals::listen().map_err(CommandError::internal)?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|cause| {
+        let why = anyhow::Error::new(cause).context(format!("cannot listen on {}", args.listen));
+        CommandError::new(Kind::Config, why).hint("--listen 127.0.0.1:0 takes a free port")
+    })?;
+    let address = listener.local_addr().map_err(CommandError::internal)?;
     let tasks = Tasks::new(CancellationToken::new());
     let server = start_server(&tasks, place).await?;
-    let settings = settings(args, place);
+    let settings = settings(address, place);
     let log = fs::File::create(place.log()).context("cannot write the log");
     let log = log.map_err(|error| CommandError::new(Kind::Config, error))?;
     start_log(&settings, false, Mutex::new(log));
-    let controller = crate::sync::run(settings, tasks.stop.clone());
+    let controller = crate::sync::run_on(listener, settings, tasks.stop.clone());
     let shown = async {
         create_applications(&server, &place.repository()).await?;
-        show::introduce(place, args.listen, ui)?;
-        show::follow(&server, ui).await
+        show::introduce(place, address, ui)?;
+        show::follow(&server, place, ui).await
     };
     let ended = tokio::select! {
         ended = controller => ended.map_err(|error| controller::explained(error, None)),
@@ -142,11 +147,11 @@ async fn start_server(tasks: &Tasks, place: &Place) -> Result<Server, CommandErr
     Ok(server)
 }
 
-fn settings(args: &DemoArgs, place: &Place) -> Settings {
+fn settings(listen: SocketAddr, place: &Place) -> Settings {
     Settings {
         kubeconfig: Some(place.kubeconfig()),
         namespace: NAMESPACE.to_owned(),
-        listen: args.listen,
+        listen,
         poll_interval: POLL_INTERVAL,
         data_dir: place.cache(),
         insecure_local: true,

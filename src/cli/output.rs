@@ -2,6 +2,7 @@
 
 pub(super) mod paint;
 pub(super) mod table;
+pub(super) mod wrap;
 
 use std::{
     io::{self, BufWriter, IsTerminal, Stdout, Write},

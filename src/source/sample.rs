@@ -8,6 +8,10 @@ use std::{
 
 use gix::objs::{Tree, tree};
 
+/// Commits in it need neither a name nor a key of the person.
+const SETTINGS: &str = "[user]\n\tname = Demo\n\temail = demo@steadfast.invalid\n\
+                        [commit]\n\tgpgSign = false\n";
+
 /// The branch of the commit.
 pub const BRANCH: &str = "main";
 
@@ -55,6 +59,11 @@ pub fn create(
     let repository = gix::init(dir).map_err(|cause| git(cause.into()))?;
     // Whatever the user's settings call the first branch, the applications name this one.
     write(repository.git_dir().join("HEAD"), format!("ref: refs/heads/{BRANCH}\n").as_bytes())?;
+    let settings = repository.git_dir().join("config");
+    let mut text = fs::read(&settings)
+        .map_err(|cause| SampleError::Write { path: settings.clone(), cause })?;
+    text.extend(SETTINGS.bytes());
+    write(settings, &text)?;
     let repository = gix::open(dir).map_err(|cause| git(cause.into()))?;
     commit(&repository, files, message, now_s).map_err(git)
 }
@@ -126,6 +135,9 @@ mod tests {
         create(dir.path(), &files, "Begin", 1_700_000_000).unwrap();
 
         let repository = gix::open(dir.path()).unwrap();
+        let config = repository.config_snapshot();
+        assert_eq!(config.string("user.name").unwrap(), "Demo");
+        assert_eq!(config.boolean("commit.gpgsign"), Some(false));
         let head = repository.head_commit().unwrap();
         assert_eq!(repository.head_name().unwrap().unwrap().shorten(), BRANCH);
         assert_eq!(head.message_raw().unwrap(), "Begin");

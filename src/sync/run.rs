@@ -48,11 +48,20 @@ const DEFAULT_PROJECT: &str = "default";
 /// Runs the controller until `stop`. Returns early with an error when it can't start, or when a
 /// part of it died.
 pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<()> {
-    let settings = Arc::new(settings);
-    let tasks = Tasks::new(stop);
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    run_on(listener, settings, stop).await
+}
+
+/// The same with the status API on a socket that listens already.
+pub async fn run_on(
+    listener: TcpListener,
+    settings: Settings,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let settings = Arc::new(settings);
+    let tasks = Tasks::new(stop);
     let address = listener.local_addr()?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let cluster = connect(&settings, &metrics).await?;

@@ -197,8 +197,8 @@ fn listen_address(log: &str) -> Option<SocketAddr> {
     Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok().filter(|port| *port != 0)?)))
 }
 
-/// A plain HTTP request on a connection of its own.
-fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+/// A plain HTTP request on a connection of its own: status and body, or `None` without an answer.
+pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     exchange(address, "GET", path, "")
 }
 

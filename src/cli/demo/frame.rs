@@ -6,8 +6,9 @@ use crate::{
     cli::{
         app::view::{list, text},
         output::{
-            paint::Paint,
+            paint::{Paint, escape},
             table::{Column, table},
+            wrap::wrap,
         },
     },
     object::meta,
@@ -24,9 +25,13 @@ pub(super) struct Scene {
 }
 
 /// Lines of the newest events.
-const EVENTS_SHOWN_MAX: usize = 6;
+const EVENT_LINES_MAX: usize = 7;
+/// Lines of one event, or of what is to be said of one application.
+const TEXT_LINES_MAX: usize = 3;
 /// Characters of a commit's id.
 const COMMIT_CHARACTERS: usize = 8;
+/// Width of the time of an event, and of the gap behind it.
+const INDENT: usize = 9;
 
 /// The whole picture in at most `rows_max` lines of `columns_max` characters: applications, what
 /// runs, what happened lately. Workloads that are on their way come first and are cut last.
@@ -53,26 +58,39 @@ fn applications(scene: &Scene, columns_max: usize, paint: Paint) -> Vec<String> 
         Column::State("SYNC"),
         Column::State("HEALTH"),
         Column::Fixed("COMMIT"),
-        Column::Text("MESSAGE"),
     ];
     let row = |app: &Value| {
-        let condition = list(app, "/status/conditions").first();
-        let condition = condition.map(|condition| text(condition, "/message"));
-        let running = text(app, "/status/operationState/phase") == "Running";
-        let operation = running.then(|| text(app, "/status/operationState/message"));
-        let message = condition.or(operation).unwrap_or_default();
         let commit: String =
             text(app, "/status/sync/revision").chars().take(COMMIT_CHARACTERS).collect();
-        vec![
-            meta::name(app).to_owned(),
-            or_unknown(text(app, "/status/sync/status")),
-            or_unknown(text(app, "/status/health/status")),
-            commit,
-            message.to_owned(),
-        ]
+        let [sync, health] = state(app);
+        vec![meta::name(app).to_owned(), sync, health, commit]
     };
     let rows: Vec<_> = scene.applications.iter().map(row).collect();
-    drawn(&table(&columns, &rows, Some(columns_max), paint))
+    let mut lines = drawn(&table(&columns, &rows, Some(columns_max), paint));
+    for app in &scene.applications {
+        let Some(remark) = remark(app) else { continue };
+        let said = escape(&format!("{}: {remark}", meta::name(app)));
+        let said = wrap(&said, columns_max, 2, TEXT_LINES_MAX);
+        lines.extend(said.iter().map(|line| paint.dim(line)));
+    }
+    lines
+}
+
+/// Sync and health status, `Unknown` before there is one.
+pub(super) fn state(app: &Value) -> [String; 2] {
+    ["/status/sync/status", "/status/health/status"].map(|pointer| or_unknown(text(app, pointer)))
+}
+
+/// What is to be said of an application that is not as it should be.
+fn remark(app: &Value) -> Option<&str> {
+    let condition = list(app, "/status/conditions").first();
+    let condition = condition.map(|condition| text(condition, "/message"));
+    let running = text(app, "/status/operationState/phase") == "Running";
+    let operation = running.then(|| text(app, "/status/operationState/message"));
+    let is_healthy = text(app, "/status/health/status") == "Healthy";
+    let health = (!is_healthy).then(|| text(app, "/status/health/message"));
+    let said = [condition, operation, health].into_iter().flatten();
+    said.into_iter().find(|said| !said.is_empty())
 }
 
 fn or_unknown(word: &str) -> String {
@@ -132,16 +150,27 @@ fn number(object: &Value, pointer: &str) -> i64 {
     object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
 }
 
+/// The newest events, each on as many lines as it takes. What states came to is shown above.
 fn events(scene: &Scene, columns_max: usize, paint: Paint) -> Vec<String> {
-    let columns = [
-        Column::Fixed("TIME"),
-        Column::Fixed("APPLICATION"),
-        Column::Fixed("EVENT"),
-        Column::Text("MESSAGE"),
-    ];
-    let from = scene.events.len().saturating_sub(EVENTS_SHOWN_MAX);
-    let rows: Vec<_> = scene.events[from..].iter().map(|event| event_row(event).to_vec()).collect();
-    drawn(&table(&columns, &rows, Some(columns_max), paint))
+    let mut lines: Vec<String> = Vec::new();
+    for event in scene.events.iter().rev() {
+        if text(event, "/reason") == "ResourceUpdated" {
+            continue;
+        }
+        let [time, who, reason, message] = event_row(event);
+        let said = escape(&format!("{time} {who} {reason}: {message}"));
+        let mut said = wrap(&said, columns_max, INDENT, TEXT_LINES_MAX);
+        if lines.len() + said.len() > EVENT_LINES_MAX {
+            break;
+        }
+        // The time of the newest stands out.
+        if lines.is_empty() {
+            said[0] = paint.bold(&said[0]);
+        }
+        said.append(&mut lines);
+        lines = said;
+    }
+    lines
 }
 
 /// When, to whom, what, in words: the cells of an Event.
@@ -193,16 +222,16 @@ mod tests {
     fn what_moves_stands_above_what_rests() {
         let lines = frame(&scene(), 100, 24, Paint::new(false));
         expect_test::expect![[r"
-            APPLICATION  SYNC    HEALTH       COMMIT    MESSAGE
-            shop         Synced  Progressing  01234567  waits for cart
+            APPLICATION  SYNC    HEALTH       COMMIT
+            shop         Synced  Progressing  01234567
+            shop: waits for cart
 
             WORKLOAD  READY  IMAGE  ROLLOUT
             shop/b    3/3    web:1  1 of 3 updated
             shop/c    2/3    web:1  2 of 3 ready
             shop/a    3/3    web:1
 
-            TIME      APPLICATION  EVENT           MESSAGE
-            10:11:12  shop         DriftCorrected  Deployment a: spec.replicas 5 -> 3
+            10:11:12 shop DriftCorrected: Deployment a: spec.replicas 5 -> 3
         "]]
         .assert_eq(
             &(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + "\n"),

@@ -92,9 +92,20 @@ impl Place {
         self.dir.join("steadfast.log")
     }
 
+    /// What to try, as it is printed at the start.
+    pub(super) fn guide(&self) -> PathBuf {
+        self.dir.join("try.txt")
+    }
+
     /// The controller's mirrors.
     pub(super) fn cache(&self) -> PathBuf {
         self.dir.join("cache")
+    }
+
+    /// Writes down what to try, for whoever has lost sight of it.
+    pub(super) fn write_guide(&self, text: &str) -> Result<(), CommandError> {
+        let path = self.guide();
+        fs::write(&path, text).map_err(|cause| unusable(&path, cause))
     }
 
     /// Writes the kubeconfig, which holds a token: for its owner only.
@@ -144,7 +155,8 @@ fn sample_files() -> BTreeMap<String, Vec<u8>> {
         let path = |file: &str| format!("{}/{file}", example.name);
         example.manifests.iter().map(move |(file, text)| (path(file), text.as_bytes().to_vec()))
     });
-    files.collect()
+    // Left behind by `sed -i.bak`, which is the form that every sed knows.
+    files.chain([(".gitignore".to_owned(), b"*.bak\n".to_vec())]).collect()
 }
 
 /// A new directory below the system's temporary one, for this user only.

@@ -11,14 +11,14 @@ use tokio::time::{interval, sleep};
 
 use super::{
     NAMESPACE,
-    frame::{Scene, event_row, frame},
+    frame::{Scene, event_row, frame, state},
     place::Place,
 };
 use crate::{
     cli::{
         app::view::text,
         error::CommandError,
-        output::{Ui, paint::escape},
+        output::{Ui, paint::escape, wrap::wrap},
     },
     embedded::Server,
     object::{GroupKind, meta},
@@ -55,15 +55,26 @@ pub(super) fn introduce(
         ui.line(&format!("  {what:<11} {}", escape(&place)))?;
     }
     ui.line(&format!("  the directory {stays}\n"))?;
+    let guide = guide(&repository, &place.kubeconfig());
+    place.write_guide(&guide)?;
     ui.line(&paint.bold("Try, in another terminal:"))?;
-    for (what, commands) in things_to_try(&repository, &place.kubeconfig()) {
-        ui.line(&format!("  # {what}"))?;
-        for command in commands {
-            ui.line(&format!("  {command}"))?;
-        }
+    for line in guide.lines() {
+        ui.line(&format!("  {}", escape(line)))?;
     }
     ui.line("")?;
     ui.flush()
+}
+
+/// What to try, as people read it.
+fn guide(repository: &Path, kubeconfig: &Path) -> String {
+    let mut text = String::new();
+    for (what, commands) in things_to_try(repository, kubeconfig) {
+        text += &format!("# {what}\n");
+        for command in commands {
+            text += &format!("{command}\n");
+        }
+    }
+    text
 }
 
 /// What to try, with the commands for it. A test runs them as they are printed.
@@ -106,9 +117,14 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Shows what happens, for ever: a picture that is drawn anew on a terminal, lines elsewhere.
-pub(super) async fn follow(server: &Server, ui: &mut Ui) -> Result<(), CommandError> {
+pub(super) async fn follow(
+    server: &Server,
+    place: &Place,
+    ui: &mut Ui,
+) -> Result<(), CommandError> {
     let mut changes = server.changes();
-    let mut shown = Shown::default();
+    let foot = format!("Ctrl-C ends the demo. What to try: {}", place.guide().display());
+    let mut shown = Shown { foot: escape(&foot), ..Shown::default() };
     let mut ticks = interval(DRAW_PERIOD);
     loop {
         shown.show(&look(server), ui)?;
@@ -147,6 +163,8 @@ fn revision(object: &serde_json::Value) -> u64 {
 /// What people have been told already.
 #[derive(Default)]
 struct Shown {
+    /// The last line of the picture.
+    foot: String,
     lines_drawn: usize,
     states: BTreeMap<String, String>,
     events: BTreeSet<u64>,
@@ -168,7 +186,10 @@ impl Shown {
         rows: usize,
         ui: &mut Ui,
     ) -> Result<(), CommandError> {
-        let lines = frame(scene, columns, rows.saturating_sub(1), ui.paint);
+        let mut lines = frame(scene, columns, rows.saturating_sub(3), ui.paint);
+        lines.push(String::new());
+        let foot = wrap(&self.foot, columns, 2, 1).into_iter();
+        lines.extend(foot.map(|line| ui.paint.dim(&line)));
         if self.lines_drawn > 0 {
             ui.bytes(format!("\x1b[{}A\x1b[J", self.lines_drawn).as_bytes())?;
         }
@@ -191,9 +212,8 @@ impl Shown {
             self.events.pop_first();
         }
         for app in &scene.applications {
-            let words = ["/status/sync/status", "/status/health/status"].map(|p| text(app, p));
             let commit: String = text(app, "/status/sync/revision").chars().take(8).collect();
-            let state = format!("{} {commit}", words.join(" "));
+            let state = format!("{} {commit}", state(app).join(" "));
             if self.states.get(meta::name(app)) != Some(&state) {
                 ui.line(&escape(&format!("{} is {state}", meta::name(app))))?;
                 self.states.insert(meta::name(app).to_owned(), state);
