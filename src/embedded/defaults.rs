@@ -5,8 +5,6 @@
 //! encoding shows the fields that have no absence. Nothing is refused: a value of the wrong type
 //! stays as it is, and validation or the schema speaks about it.
 
-#![allow(dead_code, unused_imports, reason = "joined by the server")]
-
 pub(crate) mod allocate;
 mod batch;
 mod cluster;

@@ -5,8 +5,6 @@
 //! applied, who is in conflict, and what a plain update records. All of it computes values from
 //! values; `now` is an argument.
 
-#![allow(dead_code, unreachable_pub, reason = "joined by the server")]
-
 mod before;
 mod check;
 mod compare;
@@ -153,7 +151,7 @@ impl Apply<'_> {
     }
 
     fn run(&self, managers: Managers, force: bool) -> Result<(Value, Managers), Refusal> {
-        check::check(self.node, self.applied, check::Duplicates::Refused)
+        check::check(self.node, self.applied)
             .map_err(|faults| Refusal::Untyped(check::untyped_patch(self.applied, &faults)))?;
         let version = self.writer.api_version;
         let mut managers = prune::reconciled(self.node, managers, version);
@@ -231,30 +229,6 @@ fn strip(managers: &mut Managers, id: &Id) {
     entry.fields = entry.fields.difference(reset::stripped());
     if entry.fields.is_empty() {
         managers.remove(id);
-    }
-}
-
-/// Puts the old times back into `new` when they are all that differs from `old`: then the object
-/// has not changed. For the end of a write, after defaulting.
-pub(crate) fn keep_times(old: &Value, new: &mut Value) {
-    let (Ok(before), Ok(after)) = (entries::decode(old), entries::decode(new)) else { return };
-    let times = after.iter().all(|(id, entry)| {
-        before
-            .get(id)
-            .is_some_and(|known| known.fields == entry.fields && known.version == entry.version)
-    });
-    if before.len() != after.len() || !times || before.is_empty() {
-        return;
-    }
-    let Some(entries) = old.pointer("/metadata/managedFields") else { return };
-    let put = std::mem::replace(
-        new.pointer_mut("/metadata/managedFields").unwrap_or(&mut Value::Null),
-        entries.clone(),
-    );
-    if new != old
-        && let Some(place) = new.pointer_mut("/metadata/managedFields")
-    {
-        *place = put;
     }
 }
 

@@ -5,8 +5,6 @@
 //! Built-in types are copied from the committed table as they stand there, custom ones are made of
 //! their CRD. A document is made when it is asked for; its hash is known without it.
 
-#![allow(dead_code, reason = "joined by the server")]
-
 mod custom;
 mod operations;
 mod types;

@@ -3,8 +3,6 @@
 //! Each follows the library of the real server where that departs from the standard, and its
 //! wording: clients match on it.
 
-#![allow(dead_code, unreachable_pub, reason = "joined by the server")]
-
 mod directive;
 mod json;
 mod merge;

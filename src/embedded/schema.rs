@@ -4,8 +4,6 @@
 //! `openAPIV3Schema` of a CRD for others. Out come cursors ([`Node`]) that follow a value from its
 //! root, which server-side apply, patches, pruning, defaulting and validation walk along.
 
-#![allow(dead_code, reason = "joined by the server")]
-
 mod check;
 mod decode;
 mod fill;
@@ -19,14 +17,10 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::object::GroupVersionKind;
-#[allow(unused_imports, reason = "joined by the server")]
 pub(crate) use check::Violation;
-#[allow(unused_imports, reason = "joined by the server")]
 pub(crate) use decode::{type_error, unknown_fields};
-#[allow(unused_imports, reason = "joined by the server")]
 pub(crate) use fill::{fill_defaults, prune};
 use form::{Form, ListKind, Position, Type};
-#[allow(unused_imports, reason = "joined by the server")]
 pub(crate) use form::{Merge, Scalar, Shape};
 use raw::Raw;
 
@@ -84,11 +78,6 @@ impl Schema {
     pub(crate) fn root(&self, gvk: &GroupVersionKind) -> Option<Node<'_>> {
         let place = self.roots.binary_search_by(|(known, _)| known.cmp(gvk)).ok()?;
         Some(self.at(self.roots[place].1))
-    }
-
-    /// All kinds that have a root here, sorted.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = &GroupVersionKind> {
-        self.roots.iter().map(|(gvk, _)| gvk)
     }
 
     /// What a custom object has that its CRD forbids, in the words of the real server. Rules in CEL

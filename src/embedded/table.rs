@@ -3,8 +3,6 @@
 //! Every row has all cells; columns of priority 1 are those of `-o wide`. A kind without columns of
 //! its own, and any kind of a custom resource definition, has a name and an age.
 
-#![allow(dead_code, unused_imports, reason = "joined by the server")]
-
 mod batch;
 mod cells;
 mod cluster;

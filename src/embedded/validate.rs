@@ -5,8 +5,6 @@
 //! server's order; an empty list accepts. What a schema can say (types, unknown fields) is not
 //! looked at here, and a value of the wrong type counts as absent.
 
-#![allow(dead_code, unused_imports, reason = "joined by the server")]
-
 mod batch;
 mod cause;
 mod change;

@@ -10,13 +10,6 @@ use crate::{
     object::{FieldPath, meta},
 };
 
-/// Whether list items that can't be told apart are a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Duplicates {
-    Allowed,
-    Refused,
-}
-
 /// A place, as the server prints it, and what is wrong there.
 type Fault = (String, String);
 
@@ -25,9 +18,9 @@ type Fault = (String, String);
 /// # Errors
 ///
 /// All faults in one text, as the server words them.
-pub(super) fn check(node: Node<'_>, object: &Value, duplicates: Duplicates) -> Result<(), String> {
+pub(super) fn check(node: Node<'_>, object: &Value) -> Result<(), String> {
     let mut faults = Vec::new();
-    Walk { duplicates, faults: &mut faults }.value(node, object, "");
+    Walk { faults: &mut faults }.value(node, object, "");
     let said = |(path, message): &Fault| {
         if path.is_empty() { message.clone() } else { format!("{path}: {message}") }
     };
@@ -56,7 +49,6 @@ pub(super) fn untyped_patch(applied: &Value, faults: &str) -> String {
 }
 
 struct Walk<'a> {
-    duplicates: Duplicates,
     faults: &'a mut Vec<Fault>,
 }
 
@@ -129,7 +121,7 @@ impl Walk<'_> {
                 };
                 let key = step.to_key();
                 let printed = printed(&FieldPath(vec![step]));
-                if !seen.insert(key) && self.duplicates == Duplicates::Refused {
+                if !seen.insert(key) {
                     self.fault(path, format!("duplicate entries for key {printed}"));
                 }
                 below = format!("{path}{printed}");

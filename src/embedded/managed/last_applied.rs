@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    check::{Duplicates, check},
-    compare::compare,
-    extract,
-};
+use super::{check::check, compare::compare, extract};
 use crate::{
     embedded::schema::Node,
     object::{FieldSet, meta},
@@ -28,8 +24,8 @@ pub(super) fn owned(node: Node<'_>, live: &Value, api_version: &str) -> Option<F
     if applied.get("apiVersion")?.as_str()? != api_version {
         return None;
     }
-    check(node, live, Duplicates::Refused).ok()?;
-    check(node, &applied, Duplicates::Refused).ok()?;
+    check(node, live).ok()?;
+    check(node, &applied).ok()?;
     let differs = compare(node, &applied, live);
     let fields = extract::fields(node, &applied);
     Some(

@@ -209,22 +209,6 @@ fn scaling_takes_the_replicas_from_whoever_had_them() {
 }
 
 #[test]
-fn times_alone_are_no_change() {
-    let mut life = Life::new();
-    life.apply("one", json!({"n": 1}));
-    let old = life.live.clone().expect("an object");
-    let mut new = old.clone();
-    new["metadata"]["managedFields"][0]["time"] = json!("2026-12-24T00:00:00Z");
-    keep_times(&old, &mut new);
-    assert_eq!(new, old);
-    new["metadata"]["managedFields"][0]["time"] = json!("2026-12-24T00:00:00Z");
-    new["spec"]["n"] = json!(2);
-    let changed = new.clone();
-    keep_times(&old, &mut new);
-    assert_eq!(new, changed);
-}
-
-#[test]
 fn a_field_that_became_atomic_counts_as_one() {
     let mut life = Life::new();
     life.update("one", |new| new["spec"] = json!({"atom": {"a": 1}, "n": 1}));
