@@ -167,9 +167,11 @@ async fn a_pull_request_is_compared_before_it_is_merged() {
     write(&scene, "shop/web:1.0", "blue");
     let local = scene.repo.dir().join("shop").display().to_string();
     let by_revision = run_at(&url, &["diff", "shop", "--revision", "change"]).ends(1);
-    contains(&by_revision, &["-  colour: green", "+  colour: blue"]);
+    let changed = ["-  colour: green", "+  colour: blue", "1 to update"];
+    contains(&by_revision, &changed);
     let by_directory = run_at(&url, &["diff", "shop", "--local", &local]).ends(1);
-    contains(&by_directory, &["-  colour: green", "+  colour: blue"]);
+    contains(&by_directory, &changed);
+    assert!(!by_directory.contains("Deployment"), "nothing else differs: {by_directory}");
     let comment = run_at(&url, &["diff", "shop", "--local", &local, "-o", "markdown"]).ends(1);
     contains(&comment, &["```diff", "colour: blue"]);
     assert_eq!(scene.config("settings", "colour").await.as_deref(), Some("green"));

@@ -127,7 +127,7 @@ fn places(id: &ObjectId, namespace: &str) -> Vec<ObjectId> {
     namespaces.into_iter().map(place).collect()
 }
 
-/// Takes over what the controller adds to a manifest: the namespace and the tracking id.
+/// Takes over what the controller adds to a manifest: the namespace and its marks.
 fn adopt(object: &mut Value, known: Option<&Value>) {
     let Some(known) = known else { return };
     let namespace = meta::namespace(known);
@@ -139,8 +139,10 @@ fn adopt(object: &mut Value, known: Option<&Value>) {
             metadata.insert("namespace".to_owned(), Value::from(namespace));
         }
     }
-    if let Some(id) = meta::annotation(known, tracking::ANNOTATION) {
-        meta::set_annotation(object, tracking::ANNOTATION, id);
+    for mark in tracking::MARKS {
+        if let Some(text) = meta::annotation(known, mark) {
+            meta::set_annotation(object, mark, text);
+        }
     }
 }
 

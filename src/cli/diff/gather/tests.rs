@@ -20,6 +20,7 @@ fn object(kind: &str, name: &str, namespace: &str, data: &Value) -> Value {
 
 fn tracked(mut object: Value) -> Value {
     meta::set_annotation(&mut object, tracking::ANNOTATION, "web:/ConfigMap:shop/x");
+    meta::set_annotation(&mut object, tracking::INSTALLATION, "argocd");
     object
 }
 
