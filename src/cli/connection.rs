@@ -3,11 +3,16 @@
 mod stream;
 mod token;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use reqwest::{Certificate, Method, Response, StatusCode};
 use serde_json::Value;
+use tokio::time::sleep;
 use url::{Host, Url};
 
 use super::{
@@ -27,6 +32,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(90);
 const ANSWER_BYTES_MAX: usize = 128 << 20;
 /// The stable reason of a refusal because another operation runs.
 const OPERATION_IN_PROGRESS: &str = "OperationInProgress";
+/// The stable reason of a controller that has not read everything yet.
+const NOT_READY: &str = "NotReady";
+/// How long a controller may take to get ready, and the pause between two questions.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+const READY_PAUSE: Duration = Duration::from_millis(300);
 
 /// Longest excerpt of an answer that is no JSON, in an error message.
 const EXCERPT_CHARS_MAX: usize = 200;
@@ -201,13 +211,20 @@ impl Client {
         if let Some(deadline) = deadline {
             request = request.timeout(deadline);
         }
-        let response = request.send().await.map_err(|cause| self.unreachable(&cause))?;
-        if response.status().is_success() {
-            return Ok(response);
+        let begun = Instant::now();
+        loop {
+            let next = request.try_clone().expect("no body is a stream");
+            let response = next.send().await.map_err(|cause| self.unreachable(&cause))?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let bytes = self.body(response).await.unwrap_or_default();
+            if !is_not_ready(status, &bytes) || begun.elapsed() > READY_LIMIT {
+                return Err(self.refusal(status, &bytes));
+            }
+            sleep(READY_PAUSE).await;
         }
-        let status = response.status();
-        let bytes = self.body(response).await.unwrap_or_default();
-        Err(self.refusal(status, &bytes))
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, CommandError> {
@@ -279,6 +296,12 @@ impl Client {
             _ => CommandError::new(Kind::Cluster, error),
         }
     }
+}
+
+/// A controller that has just started and will know in a moment.
+fn is_not_ready(status: StatusCode, body: &[u8]) -> bool {
+    let said = || serde_json::from_slice::<Value>(body).unwrap_or_default();
+    status == StatusCode::SERVICE_UNAVAILABLE && said()["reason"] == NOT_READY
 }
 
 /// Reads `--server`, where the scheme may be left out: http for this machine, https elsewhere.

@@ -1,16 +1,25 @@
 //! Which application a request is about.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
 use serde_json::Value;
+use tokio::{sync::broadcast::error::RecvError, time::timeout};
 
 use crate::sync::{handle::Detail, tree::Node};
 
-use super::{App, access::Caller, error::ApiError, query::Query};
+use super::{
+    App,
+    access::Caller,
+    error::{ApiError, Reason},
+    query::Query,
+};
+
+/// How long a request waits until an application that exists is known.
+const KNOWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// A request about one application: its name, and where the caller looks for it.
 pub(super) struct About {
@@ -32,10 +41,35 @@ impl FromRequestParts<App> for About {
 
 impl About {
     /// The application as the board shows it, when it is in the namespace and project asked for.
-    pub(super) fn shown(&self) -> Result<Arc<Value>, ApiError> {
-        let shown = self.app.handle.board.get(&self.name).ok_or_else(|| self.missing())?;
+    pub(super) async fn shown(&self) -> Result<Arc<Value>, ApiError> {
+        let shown = match self.app.handle.board.get(&self.name) {
+            Some(shown) => shown,
+            None => self.awaited().await?,
+        };
         self.asked_for(&shown)?;
         Ok(shown)
+    }
+
+    /// One that Kubernetes has and the board does not: it was made a moment ago, or nothing has been
+    /// read yet. "Not found" would be wrong.
+    async fn awaited(&self) -> Result<Arc<Value>, ApiError> {
+        let board = &self.app.handle.board;
+        let mut changes = board.subscribe();
+        self.app.applications.get(&self.name).await?;
+        let known = async {
+            loop {
+                if let Some(shown) = board.get(&self.name) {
+                    return Some(shown);
+                }
+                if let Err(RecvError::Closed) = changes.recv().await {
+                    return None;
+                }
+            }
+        };
+        timeout(KNOWN_LIMIT, known).await.ok().flatten().ok_or_else(|| {
+            let message = format!("application \"{}\" has not been read yet, try again", self.name);
+            ApiError::new(Reason::NotReady, message)
+        })
     }
 
     /// The same, read from Kubernetes: what a change starts from.
@@ -66,7 +100,7 @@ impl About {
 
     /// How its objects stand.
     pub(super) async fn detail(&self) -> Result<Detail, ApiError> {
-        self.shown()?;
+        self.shown().await?;
         self.app.handle.detail(&self.name).await.ok_or_else(|| self.missing())
     }
 

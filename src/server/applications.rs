@@ -32,6 +32,9 @@ type Answer = Result<Json<Value>, ApiError>;
 
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer {
     let filter = Filter::parse(&query, &app.namespace)?;
+    if let Some(why) = app.handle.applications_unknown() {
+        return Err(ApiError::new(Reason::NotReady, why));
+    }
     if let Some(kind) = refresh_kind(&query)? {
         for shown in app.handle.board.list().iter().filter(|shown| filter.matches(shown)) {
             mark(&app, meta::name(shown), kind).await?;
@@ -48,7 +51,7 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer {
 
 pub(super) async fn get(about: About) -> Answer {
     let filter = Filter::parse(&about.query, &about.app.namespace)?;
-    let shown = about.shown()?;
+    let shown = about.shown().await?;
     let shown = match refresh_kind(&about.query)? {
         Some(kind) => refreshed(&about.app, &about.name, kind).await?,
         None => shown,
@@ -141,7 +144,7 @@ pub(super) async fn terminate(about: About, Extension(caller): Extension<Caller>
 }
 
 pub(super) async fn resource_tree(about: About) -> Answer {
-    about.shown()?;
+    about.shown().await?;
     Ok(Json(shapes::tree(&about.nodes()?, &ObjectFilter::parse(&about.query))))
 }
 
@@ -178,7 +181,7 @@ pub(super) async fn drift(about: About) -> Answer {
 }
 
 pub(super) async fn manifests(about: About) -> Answer {
-    let shown = about.shown()?;
+    let shown = about.shown().await?;
     let About { app, name, query } = &about;
     let revision = query.first("revision").unwrap_or_default();
     let rendering = app.handle.manifests(name, revision);
@@ -201,7 +204,7 @@ pub(super) async fn manifests(about: About) -> Answer {
 }
 
 pub(super) async fn events(about: About) -> Answer {
-    let shown = about.shown()?;
+    let shown = about.shown().await?;
     let About { app, name, query } = &about;
     let uid = query.first("resourceUID").unwrap_or_default();
     if uid.is_empty() && query.first("resourceName").is_none() {

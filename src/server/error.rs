@@ -26,6 +26,7 @@ pub(super) enum Reason {
     NoSuchDeployment,
     Conflict,
     Busy,
+    NotReady,
     RefreshPending,
     RenderFailed,
     ClusterRefused,
@@ -48,7 +49,7 @@ const UNAUTHENTICATED: u8 = 16;
 
 impl Reason {
     /// All reasons, for the reference.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Unauthenticated,
         Self::Forbidden,
         Self::NotLocal,
@@ -64,6 +65,7 @@ impl Reason {
         Self::NoSuchDeployment,
         Self::Conflict,
         Self::Busy,
+        Self::NotReady,
         Self::RefreshPending,
         Self::RenderFailed,
         Self::ClusterRefused,
@@ -115,6 +117,9 @@ impl Reason {
             }
             Self::Busy => {
                 (S::SERVICE_UNAVAILABLE, UNAVAILABLE, "too much is asked at once; try again")
+            }
+            Self::NotReady => {
+                (S::SERVICE_UNAVAILABLE, UNAVAILABLE, "it has not been read yet; try again")
             }
             Self::RefreshPending => {
                 (S::GATEWAY_TIMEOUT, DEADLINE_EXCEEDED, "the refresh goes on after the answer")
@@ -171,7 +176,7 @@ impl IntoResponse for ApiError {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.reason == Reason::Busy {
+        if matches!(self.reason, Reason::Busy | Reason::NotReady) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

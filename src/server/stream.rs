@@ -218,7 +218,7 @@ pub(super) async fn resource_tree(
     about: About,
     Extension(caller): Extension<Caller>,
 ) -> Result<EventStream, ApiError> {
-    about.shown()?;
+    about.shown().await?;
     let About { app, name, query } = about;
     let filter = ObjectFilter::parse(&query);
     let (sender, events) = mpsc::channel(EVENTS_BUFFERED_MAX);

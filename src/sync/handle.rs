@@ -91,6 +91,11 @@ impl Handle {
         Self { board: Arc::clone(&ctx.board), readiness, loop_: Some((ctx, fleet)) }
     }
 
+    /// Why the applications are not known, as far as they are not: one that is absent may be there.
+    pub fn applications_unknown(&self) -> Option<String> {
+        self.readiness.lack(Need::Applications)
+    }
+
     /// A handle on a board alone, for tests of those who read it: it knows no details and is ready.
     pub fn of_board(board: Arc<Board>) -> Self {
         Self { board, readiness: Arc::new(Readiness::complete()), loop_: None }

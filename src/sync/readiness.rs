@@ -72,6 +72,11 @@ impl Readiness {
         !self.lock().contains_key(&need)
     }
 
+    /// Why this is not there; `None` when it is.
+    pub(crate) fn lack(&self, need: Need) -> Option<String> {
+        self.lock().get(&need).cloned()
+    }
+
     /// Whether everything is there; if not, what is missing, one line each.
     pub(crate) fn get(&self) -> Result<(), String> {
         let missing = self.lock();

@@ -55,6 +55,13 @@ fn applications_are_listed_as_a_table_as_names_and_as_data() {
 }
 
 #[test]
+fn a_controller_that_has_just_started_is_waited_for() {
+    let fake = Fake::start(Script { unread: 2, ..quiet() });
+    let run = ask(&fake, &["app", "get", "web", "-o", "name"]);
+    assert_eq!((run.code, run.out.as_str()), (0, "web\n"), "{}", run.transcript());
+}
+
+#[test]
 fn one_application_is_described_with_its_drift() {
     let drift = json!({"items": [{
         "group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web",

@@ -34,6 +34,8 @@ pub(crate) struct Script {
     pub(crate) ends_deleted: bool,
     /// The stream of changes is refused: clients have to look.
     pub(crate) no_stream: bool,
+    /// So many requests are answered before anything has been read.
+    pub(crate) unread: usize,
     /// Every request needs this token.
     pub(crate) token: Option<&'static str>,
     /// Other answers by path.
@@ -59,6 +61,7 @@ struct World {
     seen: watch::Sender<usize>,
     changes: broadcast::Sender<usize>,
     requests: Mutex<Vec<String>>,
+    unread: Mutex<usize>,
 }
 
 impl Fake {
@@ -70,6 +73,7 @@ impl Fake {
             seen: watch::channel(0).0,
             changes: broadcast::channel(64).0,
             requests: Mutex::default(),
+            unread: Mutex::new(script.unread),
             script,
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -131,6 +135,14 @@ impl World {
         });
     }
 
+    /// Counts the requests that come too early.
+    fn is_unread(&self) -> bool {
+        let mut unread = self.unread.lock().unwrap();
+        let early = *unread > 0;
+        *unread = unread.saturating_sub(1);
+        early
+    }
+
     fn saw(&self, at: usize) {
         if *self.moving.lock().unwrap() {
             self.seen.send_if_modified(|seen| std::mem::replace(seen, at.max(*seen)) < at);
@@ -175,6 +187,10 @@ async fn known(
     request: Request,
     next: Next,
 ) -> Response {
+    if world.is_unread() {
+        let body = json!({"message": "not read yet", "code": 14, "reason": "NotReady"});
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    }
     let given = headers.get("authorization").and_then(|value| value.to_str().ok());
     match world.script.token {
         Some(token) if given != Some(&format!("Bearer {token}")) => {

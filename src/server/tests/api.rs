@@ -26,6 +26,30 @@ fn history() -> Value {
 }
 
 #[tokio::test]
+async fn an_application_that_was_made_a_moment_ago_is_waited_for() {
+    let bench = Bench::with_token("t", EVERYTHING);
+    assert_eq!(bench.get("/api/v1/applications/web").await.0, StatusCode::NOT_FOUND);
+    bench.fake.lock().unwrap().put("web", &spec("p1"), &json!({}));
+    let app = bench.fake.lock().unwrap().apps["web"].clone();
+    let (answer, ()) = tokio::join!(bench.get("/api/v1/applications/web"), async {
+        // The request asks Kubernetes first.
+        while bench.fake.lock().unwrap().count("GET") < 2 {
+            tokio::task::yield_now().await;
+        }
+        bench.board.publish("web", app);
+    });
+    assert_eq!((answer.0, &answer.1["spec"]["project"]), (StatusCode::OK, &json!("p1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_stays_unknown_is_not_called_absent() {
+    let bench = Bench::with_token("t", EVERYTHING);
+    bench.fake.lock().unwrap().put("web", &spec("p1"), &json!({}));
+    let (status, body) = bench.get("/api/v1/applications/web").await;
+    assert_eq!((status, &body["reason"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("NotReady")));
+}
+
+#[tokio::test]
 async fn a_list_is_filtered_and_ordered_and_never_null() {
     let bench = Bench::with_token("t", EVERYTHING);
     let (status, body) = bench.get("/api/v1/applications").await;
