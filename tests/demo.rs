@@ -219,12 +219,16 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
 fn a_directory_is_used_again_and_a_temporary_one_goes() {
     let first = Demo::start(&["--dir", "playground", "--listen", "127.0.0.1:0"]);
     first.says(&["Try, in another terminal"]);
+    let home = first.dir.parent().expect("it has one").to_owned();
+    let second = command(&home, &["--dir", "playground", "--listen", "127.0.0.1:0"]);
+    let second = second.output(None).expect("the program is executable");
+    assert_eq!(second.status.code(), Some(2), "{}", second.stdout);
+    assert!(second.stderr.contains("another demo runs in"), "{}", second.stderr);
     first.run(&first.guide()[1].1);
     let commit = first.head();
     assert_eq!(first.interrupt(), 0, "{}", first.process.log());
-    let home = first.dir.parent().expect("it has one");
 
-    let again = command(home, &["--dir", "playground", "--listen", "127.0.0.1:0"]);
+    let again = command(&home, &["--dir", "playground", "--listen", "127.0.0.1:0"]);
     let process = again.spawn(&home.join("again")).expect("the program is executable");
     let again = Demo { process, dir: first.dir.clone() };
     again.says(&["pampam is Synced", &commit[..8]]);

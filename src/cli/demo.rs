@@ -5,7 +5,6 @@ mod place;
 mod show;
 
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Mutex,
@@ -110,9 +109,7 @@ async fn play(args: &DemoArgs, place: &Place, ui: &mut Ui) -> Result<(), Command
     let tasks = Tasks::new(CancellationToken::new());
     let server = start_server(&tasks, place).await?;
     let settings = settings(address, place);
-    let log = fs::File::create(place.log()).context("cannot write the log");
-    let log = log.map_err(|error| CommandError::new(Kind::Config, error))?;
-    start_log(&settings, false, Mutex::new(log));
+    start_log(&settings, false, Mutex::new(place.log_writer()?));
     let controller = crate::sync::run_on(listener, settings, tasks.stop.clone());
     let shown = async {
         create_applications(&server, &place.repository()).await?;

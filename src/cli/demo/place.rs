@@ -43,11 +43,16 @@ const EXAMPLES: [Example; 2] = [
         "configuration.yaml" "namespace.yaml" "order-store.yaml" "storage.yaml"),
 ];
 
+const REPOSITORY: &str = "repository";
+const LOG: &str = "steadfast.log";
+
 /// Where everything is that a demo leaves behind.
 pub(super) struct Place {
     dir: PathBuf,
     /// Removed at the end.
     passing: bool,
+    /// Locked as long as the demo runs.
+    log: fs::File,
 }
 
 impl Place {
@@ -58,21 +63,23 @@ impl Place {
         keep: bool,
         now_s: i64,
     ) -> Result<Self, CommandError> {
-        let place = match dir {
+        let (dir, passing) = match dir {
             Some(dir) => {
                 let dir = std::path::absolute(dir).map_err(|cause| unusable(dir, cause))?;
                 fs::create_dir_all(&dir).map_err(|cause| unusable(&dir, cause))?;
-                Self { dir, passing: false }
+                (dir, false)
             }
-            None => Self { dir: temporary()?, passing: !keep },
+            None => (temporary()?, !keep),
         };
-        if place.repository().join(".git").is_dir() {
-            return Ok(place);
-        }
-        let mut present = fs::read_dir(&place.dir).map_err(|cause| unusable(&place.dir, cause))?;
-        if present.next().is_some() {
-            let message = format!("{} is neither empty nor of a demo", place.dir.display());
+        let is_old = dir.join(REPOSITORY).join(".git").is_dir();
+        let mut present = fs::read_dir(&dir).map_err(|cause| unusable(&dir, cause))?;
+        if !is_old && present.next().is_some() {
+            let message = format!("{} is neither empty nor of a demo", dir.display());
             return Err(CommandError::user(message).hint("name a directory that does not exist"));
+        }
+        let place = Self { log: begin_log(&dir)?, dir, passing };
+        if is_old {
+            return Ok(place);
         }
         sample::create(&place.repository(), &sample_files(), "Add the shop and its orders", now_s)
             .map_err(|cause| CommandError::new(Kind::Config, cause))?;
@@ -81,7 +88,7 @@ impl Place {
 
     /// The working tree of the sample repository.
     pub(super) fn repository(&self) -> PathBuf {
-        self.dir.join("repository")
+        self.dir.join(REPOSITORY)
     }
 
     pub(super) fn kubeconfig(&self) -> PathBuf {
@@ -89,7 +96,12 @@ impl Place {
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        self.dir.join("steadfast.log")
+        self.dir.join(LOG)
+    }
+
+    /// Where the log is written. It is also what keeps a second demo out of the directory.
+    pub(super) fn log_writer(&self) -> Result<fs::File, CommandError> {
+        self.log.try_clone().map_err(|cause| unusable(&self.log(), cause))
     }
 
     /// What to try, as it is printed at the start.
@@ -148,6 +160,23 @@ pub(super) fn applications(repository: &Path) -> Vec<Value> {
         Some(application)
     };
     EXAMPLES.iter().map(|example| read(example).expect("the examples are tested")).collect()
+}
+
+/// An empty log in `dir`. As long as it is open, nobody else begins one there.
+fn begin_log(dir: &Path) -> Result<fs::File, CommandError> {
+    let path = dir.join(LOG);
+    let open = fs::OpenOptions::new().create(true).append(true).open(&path);
+    let log = open.map_err(|cause| unusable(&path, cause))?;
+    match log.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            let message = format!("another demo runs in {}", dir.display());
+            return Err(CommandError::user(message).hint("end it, or name another --dir"));
+        }
+        Err(fs::TryLockError::Error(cause)) => return Err(unusable(&path, cause)),
+    }
+    log.set_len(0).map_err(|cause| unusable(&path, cause))?;
+    Ok(log)
 }
 
 fn sample_files() -> BTreeMap<String, Vec<u8>> {
