@@ -11,6 +11,7 @@ use super::{
     text,
 };
 use crate::embedded::{
+    architecture,
     openapi::{self, Served, Subresource},
     registry::{Sub, Table},
     status::Status,
@@ -112,7 +113,7 @@ fn version() -> serde_json::Value {
         "gitVersion": format!("v{MAJOR}.{MINOR}.0+steadfast-embedded"),
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "none", "compiler": "rustc",
-        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+        "platform": format!("{}/{}", std::env::consts::OS, architecture()),
     })
 }
 
