@@ -217,6 +217,14 @@ impl Status {
         Self::new(429, "TooManyRequests", message).with(details)
     }
 
+    /// An eviction that a budget does not allow, and which.
+    pub(crate) fn too_disruptive(message: &str, budget: &str) -> Self {
+        let mut details = Map::new();
+        let cause = json!({"reason": "DisruptionBudget", "message": budget});
+        details.insert("causes".to_owned(), json!([cause]));
+        Self::new(429, "TooManyRequests", message).with(details)
+    }
+
     /// What the embedded server can't do, said as clearly as can be.
     pub(crate) fn not_implemented(message: impl Into<String>) -> Self {
         Self::new(501, "NotImplemented", message)

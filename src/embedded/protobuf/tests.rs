@@ -21,7 +21,8 @@ fn envelope(api_version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
 #[test]
 fn zeros_that_say_nothing_are_left_out_and_others_stay() {
     // As Go sends it: every field that is no pointer is there.
-    let metadata = [bytes(1, b"web"), bytes(2, b""), bytes(3, b"home"), number(7, 0), bytes(8, b"")];
+    let metadata =
+        [bytes(1, b"web"), bytes(2, b""), bytes(3, b"home"), number(7, 0), bytes(8, b"")];
     let selector = bytes(1, &[bytes(1, b"app"), bytes(2, b"web")].concat());
     let spec = [number(1, 0), bytes(2, &selector), number(5, 0), number(7, 0), number(9, 30)];
     let raw = [bytes(1, &metadata.concat()), bytes(2, &spec.concat()), bytes(3, b"")].concat();

@@ -60,9 +60,19 @@ mod tests {
     #[test]
     fn every_type_that_a_field_names_is_known() {
         let read_elsewhere = [
-            "string", "bytes", "bool", "int32", "int64", "meta.v1.Time", "meta.v1.MicroTime",
-            "resource.Quantity", "meta.v1.FieldsV1", "runtime.RawExtension", "intstr.IntOrString",
-            "authentication.v1.ExtraValue", "authorization.v1.ExtraValue",
+            "string",
+            "bytes",
+            "bool",
+            "int32",
+            "int64",
+            "meta.v1.Time",
+            "meta.v1.MicroTime",
+            "resource.Quantity",
+            "meta.v1.FieldsV1",
+            "runtime.RawExtension",
+            "intstr.IntOrString",
+            "authentication.v1.ExtraValue",
+            "authorization.v1.ExtraValue",
         ];
         for line in TABLE.lines() {
             let (name, fields) = super::line(line);

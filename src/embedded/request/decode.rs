@@ -15,8 +15,7 @@ use crate::{
 };
 
 /// Media types that a body may have, as the server lists them in its refusal.
-const BODY_TYPES: &str =
-    "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+const BODY_TYPES: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// Reads a body as its `Content-Type` says; as JSON when that says nothing.
 pub(crate) fn tree(body: &[u8], content_type: &str) -> Result<Value, Status> {
