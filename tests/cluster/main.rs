@@ -24,6 +24,8 @@ mod deletion;
 mod deploy;
 mod drift;
 mod embedded_answers;
+mod embedded_kubectl;
+mod embedded_load;
 mod examples;
 mod install;
 mod malformed;
