@@ -33,6 +33,7 @@ mod operations;
 mod ownership;
 mod probes;
 mod projects;
+mod protobuf_table;
 mod prune;
 mod repositories;
 mod schema_table;
