@@ -38,9 +38,7 @@ pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Result<Reply, Status> {
         (["version"], _) => Some(version()),
         (["healthz" | "livez" | "readyz", ..], _) => return Ok(health(asked, path)),
         (["metrics"], _) => return Ok(Reply::text(200, asked.server.metrics().page())),
-        (["openapi", "v2", ..], _) => {
-            return Err(Status::not_acceptable("OpenAPI v3, at /openapi/v3"));
-        }
+        (["openapi", "v2"], _) => return Ok(older_types(text(asked.headers, "accept"))),
         (["openapi", "v3"], _) => Some(documents(&table)),
         (["openapi", "v3", "api", version], _) => return Ok(document(&table, "", version)),
         (["openapi", "v3", "apis", group, version], _) => {
@@ -94,6 +92,18 @@ fn document(table: &Table, group: &str, version: &str) -> Reply {
         return Reply::text(404, "404 page not found\n");
     }
     Reply::bytes(200, "application/json", openapi::document(group, version, &served))
+}
+
+/// `/openapi/v2` describes no type: v3 describes them all. kubectl asks for it where it does not find
+/// a kind, and goes on when the answer says nothing.
+fn older_types(accept: &str) -> Reply {
+    const BINARY: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    if accept.contains("proto-openapi.spec.v2") {
+        // The first field, `swagger`.
+        return Reply::bytes(200, BINARY, &b"\x0a\x032.0"[..]);
+    }
+    let info = json!({"title": "Kubernetes", "version": version()["gitVersion"]});
+    Reply::json(200, &json!({"swagger": "2.0", "info": info, "paths": {}}))
 }
 
 fn aggregated_reply(version: &str, text: &str) -> Reply {

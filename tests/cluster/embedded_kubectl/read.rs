@@ -165,7 +165,7 @@ fn everybody_learns_what_they_may() {
     space.fails(&format!("auth can-i delete pods {robot}"));
     let viewer = |line: &str| space.cluster.command("viewer").args(words(line)).output(None);
     let refused = failed("a write", viewer(&format!("create configmap a -n {}", space.name)));
-    has_all(&refused, &["Forbidden", "User \"viewer\" cannot create resource \"configmaps\""]);
+    has_all(&refused, &["is forbidden", "User \"viewer\" cannot create resource \"configmaps\""]);
     let token = space.ok("create token robot");
     let who = succeeded("whoami", viewer(&format!("auth whoami --token={}", token.trim())));
     has_all(&who, &[&format!("system:serviceaccount:{}:robot", space.name)]);
