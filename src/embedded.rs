@@ -10,6 +10,7 @@ mod http;
 mod managed;
 mod openapi;
 mod patch;
+mod protobuf;
 #[cfg(test)]
 mod recorded;
 mod registry;
@@ -29,3 +30,13 @@ pub use self::{
     status::Status,
     store::Change,
 };
+
+/// This machine's architecture, as Go names it: what node selectors name.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        other => other,
+    }
+}

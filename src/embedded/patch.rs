@@ -7,12 +7,13 @@ mod directive;
 mod json;
 mod merge;
 mod order;
+mod print;
 mod strategic;
 
 use serde_json::Value;
 
 use super::schema::Node;
-pub(crate) use merge::merge_patch;
+pub(crate) use {merge::merge_patch, print::as_go_prints};
 
 /// Why a patch can't be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,7 @@ mod create;
 mod decode;
 mod define;
 mod delete;
+mod evict;
 mod get;
 mod list;
 mod metadata;

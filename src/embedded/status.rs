@@ -20,6 +20,8 @@ pub struct Status {
     details: Option<Box<Value>>,
     /// A token with which a list can be continued all the same.
     resume: Option<String>,
+    /// What the client is warned of besides.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The resource in messages: `deployments.apps`, and `pods` for the core group.
@@ -48,7 +50,14 @@ impl Resource<'_> {
 impl Status {
     /// A refusal without details.
     pub(crate) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, resume: None }
+        let message = message.into();
+        Self { code, reason, message, details: None, resume: None, warnings: Vec::new() }
+    }
+
+    /// The same with what was noticed before the refusal.
+    pub(crate) fn warned(mut self, warnings: &[String]) -> Self {
+        self.warnings.extend_from_slice(warnings);
+        self
     }
 
     fn with(mut self, details: Map<String, Value>) -> Self {
@@ -214,6 +223,14 @@ impl Status {
     pub(crate) fn busy(message: &str) -> Self {
         let mut details = Map::new();
         details.insert("retryAfterSeconds".to_owned(), Value::from(1));
+        Self::new(429, "TooManyRequests", message).with(details)
+    }
+
+    /// An eviction that a budget does not allow, and which.
+    pub(crate) fn too_disruptive(message: &str, budget: &str) -> Self {
+        let mut details = Map::new();
+        let cause = json!({"reason": "DisruptionBudget", "message": budget});
+        details.insert("causes".to_owned(), json!([cause]));
         Self::new(429, "TooManyRequests", message).with(details)
     }
 

@@ -12,11 +12,11 @@ use super::{
     Action, Actor, Event, Pace, Propagation, node,
     pods::{is_finished, is_ready, phase},
     read::{at, count, list, number, text},
-    selector,
     template::restart_policy,
 };
 use crate::object::meta;
 
+mod fit;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -150,8 +150,6 @@ pub(super) fn reconcile(pod: &Value, known: &Known<'_>, now: Timestamp) -> (Acto
 /// Gives the pod the node, if the node fits and its volumes are there.
 fn schedule(pod: &Value, known: &Known<'_>, now: Timestamp) -> Vec<Action> {
     let gated = !list(pod, "/spec/schedulingGates").is_empty();
-    let wanted = at(pod, "/spec/nodeSelector");
-    let fits = known.node.is_some_and(|node| selector::contains(selector::labels(node), wanted));
     let why = if gated {
         return report::unschedulable(
             pod,
@@ -159,19 +157,20 @@ fn schedule(pod: &Value, known: &Known<'_>, now: Timestamp) -> Vec<Action> {
             "Scheduling is blocked due to non-empty scheduling gates",
             now,
         );
-    } else if !fits {
-        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    } else if let Some(why) = fit::refusal(pod, known.node) {
+        why
     } else if !known.has_volumes {
         "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+            .to_owned()
     } else {
         let Some(id) = meta::id(pod) else { return Vec::new() };
         let words = format!("Successfully assigned {}/{} to {}", id.namespace, id.name, node::NAME);
         let told = Event::normal(pod, SCHEDULER, "Scheduled", words);
         return vec![Action::Bind { pod: id, node: node::NAME }, Action::Tell(told)];
     };
-    let mut actions = report::unschedulable(pod, "Unschedulable", why, now);
+    let mut actions = report::unschedulable(pod, "Unschedulable", &why, now);
     if !actions.is_empty() {
-        let told = Event::warning(pod, SCHEDULER, "FailedScheduling", why.to_owned());
+        let told = Event::warning(pod, SCHEDULER, "FailedScheduling", why);
         actions.push(Action::Tell(told));
     }
     actions

@@ -9,7 +9,7 @@ use super::{
     read::{at, stamp},
     replica_set::changed,
 };
-use crate::object::ObjectId;
+use crate::{embedded::architecture, object::ObjectId};
 
 /// Its name says that the cluster is not a real one.
 pub(super) const NAME: &str = "embedded";
@@ -25,7 +25,7 @@ pub(super) fn reconcile(node: Option<&Value>, version: &str, now: Timestamp) -> 
     let Some(node) = node else {
         let labels = json!({
             "kubernetes.io/hostname": NAME, "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": std::env::consts::ARCH,
+            "kubernetes.io/arch": architecture(),
         });
         let metadata = json!({"name": NAME, "labels": labels});
         return vec![Action::create(
@@ -45,7 +45,8 @@ pub(super) fn reconcile(node: Option<&Value>, version: &str, now: Timestamp) -> 
         {"type": "InternalIP", "address": ADDRESS}, {"type": "Hostname", "address": NAME},
     ]);
     status["nodeInfo"] = json!({
-        "architecture": std::env::consts::ARCH, "bootID": "", "containerRuntimeVersion": "none://embedded",
+        "architecture": architecture(), "bootID": "",
+        "containerRuntimeVersion": "none://embedded",
         "kernelVersion": "none", "kubeProxyVersion": version, "kubeletVersion": version,
         "machineID": "", "operatingSystem": "linux", "osImage": "none (embedded)", "systemUUID": "",
     });

@@ -66,7 +66,7 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
         "get" => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(&target)?))),
         "list" => {
             let listed = core.list(kind, &place.namespace, &asked.query.list(kind)?)?;
-            Ok(Reply::json(200, &asked.view(kind)?.list(&listed)))
+            Ok(Reply::bytes(200, "application/json", asked.view(kind)?.list(&listed)))
         }
         "watch" => {
             let options = asked.query.watch(kind)?;

@@ -11,6 +11,7 @@ use super::{
     text,
 };
 use crate::embedded::{
+    architecture,
     openapi::{self, Served, Subresource},
     registry::{Sub, Table},
     status::Status,
@@ -37,9 +38,7 @@ pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Result<Reply, Status> {
         (["version"], _) => Some(version()),
         (["healthz" | "livez" | "readyz", ..], _) => return Ok(health(asked, path)),
         (["metrics"], _) => return Ok(Reply::text(200, asked.server.metrics().page())),
-        (["openapi", "v2", ..], _) => {
-            return Err(Status::not_acceptable("OpenAPI v3, at /openapi/v3"));
-        }
+        (["openapi", "v2"], _) => return Ok(older_types(text(asked.headers, "accept"))),
         (["openapi", "v3"], _) => Some(documents(&table)),
         (["openapi", "v3", "api", version], _) => return Ok(document(&table, "", version)),
         (["openapi", "v3", "apis", group, version], _) => {
@@ -95,6 +94,18 @@ fn document(table: &Table, group: &str, version: &str) -> Reply {
     Reply::bytes(200, "application/json", openapi::document(group, version, &served))
 }
 
+/// `/openapi/v2` describes no type: v3 describes them all. kubectl asks for it where it does not find
+/// a kind, and goes on when the answer says nothing.
+fn older_types(accept: &str) -> Reply {
+    const BINARY: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    if accept.contains("proto-openapi.spec.v2") {
+        // The first field, `swagger`.
+        return Reply::bytes(200, BINARY, &b"\x0a\x032.0"[..]);
+    }
+    let info = json!({"title": "Kubernetes", "version": version()["gitVersion"]});
+    Reply::json(200, &json!({"swagger": "2.0", "info": info, "paths": {}}))
+}
+
 fn aggregated_reply(version: &str, text: &str) -> Reply {
     // The client looks at the media type to see whether its wish was understood.
     let content_type = match version {
@@ -112,7 +123,7 @@ fn version() -> serde_json::Value {
         "gitVersion": format!("v{MAJOR}.{MINOR}.0+steadfast-embedded"),
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "none", "compiler": "rustc",
-        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+        "platform": format!("{}/{}", std::env::consts::OS, architecture()),
     })
 }
 

@@ -49,8 +49,9 @@ impl View<'_> {
         }
     }
 
-    /// A page of a list.
-    pub(super) fn list(&self, answer: &ListAnswer) -> Value {
+    /// A page of a list, printed. One object after the other becomes a tree: all of them at once
+    /// would take many times their text.
+    pub(super) fn list(&self, answer: &ListAnswer) -> String {
         let mut list = Map::new();
         list.insert("resourceVersion".to_owned(), json!(answer.revision.to_string()));
         if let Some(token) = &answer.resume {
@@ -59,26 +60,27 @@ impl View<'_> {
         if let Some(remaining) = answer.remaining {
             list.insert("remainingItemCount".to_owned(), json!(remaining));
         }
-        let objects = answer.items.iter().map(|record| Core::object(self.kind, record));
-        match self.form {
+        let list = Value::from(list);
+        let (frame, key) = match self.form {
             Form::Objects => {
-                let items: Vec<Value> = objects.map(|object| self.item(object)).collect();
-                json!({
-                    "kind": self.kind.list_kind, "apiVersion": self.kind.gvk.api_version(),
-                    "metadata": list, "items": items,
-                })
+                let gvk = &self.kind.gvk;
+                (frame(&self.kind.list_kind, &gvk.api_version(), &list), "items")
             }
-            Form::Metadata { version } => {
-                let items: Vec<Value> =
-                    objects.map(|object| metadata_of(object, version)).collect();
-                json!({
-                    "kind": "PartialObjectMetadataList",
-                    "apiVersion": format!("meta.k8s.io/{version}"),
-                    "metadata": list, "items": items,
-                })
+            Form::Metadata { version } => (
+                frame("PartialObjectMetadataList", &format!("meta.k8s.io/{version}"), &list),
+                "items",
+            ),
+            Form::Table { .. } => (self.table(&list, Vec::new(), true), "rows"),
+        };
+        let items = answer.items.iter().map(|record| {
+            let object = Core::object(self.kind, record);
+            match self.form {
+                Form::Objects => self.item(object),
+                Form::Metadata { version } => metadata_of(object, version),
+                Form::Table { version } => self.row(object, version),
             }
-            Form::Table { .. } => self.table(&Value::from(list), objects.collect(), true),
-        }
+        });
+        with_list(frame, key, items)
     }
 
     /// An object in a list: those of Kubernetes do not repeat their kind there.
@@ -133,6 +135,28 @@ impl View<'_> {
         }
         row
     }
+}
+
+fn frame(kind: &str, api_version: &str, metadata: &Value) -> Value {
+    json!({"kind": kind, "apiVersion": api_version, "metadata": metadata})
+}
+
+/// An object with one more field, a list, as text.
+fn with_list(mut frame: Value, key: &str, items: impl Iterator<Item = Value>) -> String {
+    if let Some(frame) = frame.as_object_mut() {
+        frame.remove(key);
+    }
+    let mut text = frame.to_string();
+    text.pop();
+    text.push_str(&format!(",{key:?}:["));
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&item.to_string());
+    }
+    text.push_str("]}\n");
+    text
 }
 
 fn column(column: &Column) -> Value {

@@ -33,6 +33,7 @@ impl Reply {
 
     pub(super) fn refusal(status: &Status) -> Self {
         let reply = Self::json(status.code, &status.to_json());
+        let reply = reply.with_warnings(status.warnings.clone());
         Self { retry_after_s: status.retry_after_s(), ..reply }
     }
 

@@ -13,7 +13,7 @@ const NAMESPACED: &[Line] = &[
     ("v1", "Event", "events", "ev", "", ""),
     ("v1", "LimitRange", "limitranges", "limits", "", ""),
     ("v1", "PersistentVolumeClaim", "persistentvolumeclaims", "pvc", "", "status"),
-    ("v1", "Pod", "pods", "po", "all", "status binding eviction attach exec log portforward proxy"),
+    ("v1", "Pod", "pods", "po", "all", "status binding ephemeralcontainers eviction attach exec log portforward proxy"),
     ("v1", "PodTemplate", "podtemplates", "", "", ""),
     ("v1", "ReplicationController", "replicationcontrollers", "rc", "all", "status scale"),
     ("v1", "ResourceQuota", "resourcequotas", "quota", "", "status"),
@@ -147,6 +147,9 @@ fn sub(name: &str) -> Option<Sub> {
         "token" => Sub::Token,
         "attach" => Sub::Machine("attach", "PodAttachOptions", STREAM),
         "exec" => Sub::Machine("exec", "PodExecOptions", STREAM),
+        "ephemeralcontainers" => {
+            Sub::Machine("ephemeralcontainers", "Pod", &["get", "patch", "update"])
+        }
         "log" => Sub::Machine("log", "Pod", &["get"]),
         "portforward" => Sub::Machine("portforward", "PodPortForwardOptions", STREAM),
         "proxy" => Sub::Machine("proxy", "PodProxyOptions", PROXY),

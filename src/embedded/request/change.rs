@@ -159,7 +159,8 @@ impl Core {
             let record = record.ok_or_else(|| target.not_found())?;
             let live = Self::object(&target.kind, &record);
             let Next { object, recorded, warnings } = compute(&live)?;
-            let next = self.next_state(target, part, options, &live, object, recorded)?;
+            let next = self.next_state(target, part, options, &live, object, recorded);
+            let next = next.map_err(|status| status.warned(&warnings))?;
             if metadata::is_same(&live, &next) {
                 return Ok(Answer { object: live, created: false, warnings });
             }

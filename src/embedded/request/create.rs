@@ -35,7 +35,8 @@ impl Core {
         decode::expect_namespace(kind, &target.namespace, &mut object)?;
         let base = meta::text(&object, "generateName").to_owned();
         if !meta::name(&object).is_empty() || base.is_empty() {
-            let object = self.create_named(target, object, options, false)?;
+            let created = self.create_named(target, object, options, false);
+            let object = created.map_err(|status| status.warned(&warnings))?;
             return Ok(Answer { object, created: true, warnings });
         }
         let mut tries = 0;
@@ -46,7 +47,9 @@ impl Core {
             set_meta(&mut object, "name", Some(Value::from(name.as_str())));
             match self.create_named(target, object, options, false) {
                 Ok(object) => return Ok(Answer { object, created: true, warnings }),
-                Err(status) if status.reason != "AlreadyExists" => return Err(status),
+                Err(status) if status.reason != "AlreadyExists" => {
+                    return Err(status.warned(&warnings));
+                }
                 Err(_) if tries < NAMES_MAX => {}
                 Err(_) => return Err(Status::no_free_name(kind.resource(), &name)),
             }

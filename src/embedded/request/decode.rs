@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Validation, set_meta};
 use crate::{
     embedded::{
+        protobuf,
         registry::Kind,
         schema::{self, Node},
         status::Status,
@@ -14,14 +15,17 @@ use crate::{
 };
 
 /// Media types that a body may have, as the server lists them in its refusal.
-const BODY_TYPES: &str = "application/json, application/yaml";
+const BODY_TYPES: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
-/// Reads a body as JSON or YAML by its `Content-Type`; JSON when that says nothing.
+/// Reads a body as its `Content-Type` says; as JSON when that says nothing.
 pub(crate) fn tree(body: &[u8], content_type: &str) -> Result<Value, Status> {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     match media_type {
         "" | "application/json" => json(body),
         "application/yaml" => yaml(body),
+        "application/vnd.kubernetes.protobuf" => {
+            protobuf::decode(body).map_err(Status::bad_request)
+        }
         _ => Err(Status::unsupported_media_type(BODY_TYPES)),
     }
 }

@@ -124,7 +124,7 @@ impl Core {
             }
             decode::expect_kind(&kind.gvk, &mut object)?;
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
-            let warnings = strict(kind, &object, options.validation)?;
+            let warnings = strict(patch, kind, &object, options.validation)?;
             Ok(Next { object, recorded: false, warnings })
         })
     }
@@ -202,7 +202,12 @@ fn applied_object(target: &Target, part: Part, applied: &Value) -> Result<Value,
 }
 
 /// The fields of a patched object: warnings, or with [`Validation::Strict`] the refusal.
-fn strict(kind: &Kind, object: &Value, validation: Validation) -> Result<Vec<String>, Status> {
+fn strict(
+    patch: &Patch,
+    kind: &Kind,
+    object: &Value,
+    validation: Validation,
+) -> Result<Vec<String>, Status> {
     if validation == Validation::Ignore {
         return Ok(Vec::new());
     }
@@ -210,14 +215,15 @@ fn strict(kind: &Kind, object: &Value, validation: Validation) -> Result<Vec<Str
     if found.is_empty() || validation == Validation::Warn {
         return Ok(found);
     }
+    let shown = match patch.form {
+        PatchKind::Strategic => patch::as_go_prints(&patch.body),
+        _ => object.to_string(),
+    };
+    let found = found.join(", ");
     let cause = Cause {
         reason: "FieldValueInvalid",
         field: "patch".to_owned(),
-        message: format!(
-            "Invalid value: {:?}: strict decoding error: {}",
-            object.to_string(),
-            found.join(", ")
-        ),
+        message: format!("Invalid value: {shown:?}: strict decoding error: {found}"),
     };
     Err(Status::invalid(&GroupKind::new("", ""), "", &[cause]))
 }

@@ -1,8 +1,8 @@
-//! What only pods have: a grace period, a binding to a node, eviction.
+//! What only pods have: a grace period, and a binding to a node.
 
 use serde_json::{Value, json};
 
-use super::{Core, DeleteOptions, Part, Target, WriteOptions, change::Next, time_text};
+use super::{Core, Part, Target, WriteOptions, change::Next, time_text};
 use crate::{
     embedded::{registry::Kind, status::Status},
     object::meta,
@@ -53,14 +53,6 @@ impl Core {
             schedule(&mut object, &now);
             Ok(Next { object, recorded: true, warnings: Vec::new() })
         })?;
-        Ok(success())
-    }
-
-    /// Deletes a pod as a drain does. Disruption budgets are not asked: the embedded server counts
-    /// no disruptions.
-    pub(crate) fn evict(&self, target: &Target, eviction: &Value) -> Result<Value, Status> {
-        let options = DeleteOptions::read(&eviction["deleteOptions"])?;
-        self.delete(target, &options)?;
         Ok(success())
     }
 

@@ -98,7 +98,9 @@ fn show(places: &Places<'_>, object: &Value) -> Value {
         }
     }
     let mut status = json!({"replicas": count(places.status)});
-    let selector = match object.pointer(places.selector) {
+    // A custom kind may have none, and its pointer is empty then.
+    let selector = Some(places.selector).filter(|pointer| !pointer.is_empty());
+    let selector = match selector.and_then(|pointer| object.pointer(pointer)) {
         Some(Value::String(text)) => text.clone(),
         Some(value) => words(value),
         None => String::new(),
@@ -117,7 +119,7 @@ fn show(places: &Places<'_>, object: &Value) -> Value {
 }
 
 /// A label selector as one writes it in a query.
-fn words(selector: &Value) -> String {
+pub(super) fn words(selector: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let labels = match selector.get("matchLabels") {
         Some(labels) => labels.as_object(),
@@ -160,6 +162,13 @@ mod tests {
         let scale = show(&places, &object);
         assert_eq!(scale["spec"]["replicas"], 3);
         assert_eq!(scale["status"]["selector"], "app=web,tier in (a,b)");
+    }
+
+    #[test]
+    fn a_kind_without_a_selector_shows_none() {
+        let places = Places { spec: "/spec/size", status: "/status/size", selector: "" };
+        let object = json!({"metadata": {"name": "one"}, "spec": {"size": 3}});
+        assert_eq!(show(&places, &object)["status"], json!({"replicas": 0}));
     }
 
     #[test]

@@ -21,7 +21,8 @@ impl Core {
         expect_name(target, &mut object)?;
         let creates = kind.put_creates && part == Part::Main;
         if creates && self.store.get(&kind.group_kind(), &target.key()).is_none() {
-            let object = self.create_named(target, object, options, false)?;
+            let created = self.create_named(target, object, options, false);
+            let object = created.map_err(|status| status.warned(&warnings))?;
             return Ok(Answer { object, created: true, warnings });
         }
         self.change(target, part, options, |_| {

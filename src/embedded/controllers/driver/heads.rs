@@ -19,7 +19,7 @@ pub(super) struct Head {
     pub(super) labels: BTreeMap<String, String>,
     /// Of a Service.
     pub(super) selector: BTreeMap<String, String>,
-    /// True for a pod without a node, and for a claim without a volume.
+    /// True for a pod without a node, and for a claim that is not bound yet.
     pub(super) waits: bool,
     /// The volume of a claim, the claim of a volume.
     pub(super) partner: Option<(String, String)>,
@@ -33,6 +33,8 @@ struct Object {
     metadata: Metadata,
     #[serde(default)]
     spec: serde_json::Value,
+    #[serde(default)]
+    status: serde_json::Value,
 }
 
 #[derive(Deserialize, Default)]
@@ -87,7 +89,8 @@ impl Head {
                 head.selector = serde_json::from_value(selector).unwrap_or_default();
             }
             "PersistentVolumeClaim" => {
-                head.waits = text("/volumeName").is_empty();
+                // One that names a volume which is not there yet waits, too.
+                head.waits = object.status["phase"] != "Bound";
                 head.partner = partner(String::new(), text("/volumeName"));
             }
             _ => head.partner = partner(text("/claimRef/namespace"), text("/claimRef/name")),

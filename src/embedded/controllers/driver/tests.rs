@@ -55,6 +55,27 @@ fn what_a_namespace_has_comes_back() {
 }
 
 #[test]
+fn a_claim_that_names_a_volume_is_bound_when_the_volume_comes() {
+    let mut world = World::new();
+    world.create(json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "shop"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"], "storageClassName": "", "volumeName": "disk",
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }));
+    world.settle();
+    world.create(json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "disk"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}},
+    }));
+    world.settle();
+    let claim = world.get(&ObjectId::new("", "PersistentVolumeClaim", "shop", "data"));
+    assert_eq!(text(&claim, "/status/phase"), "Bound");
+}
+
+#[test]
 fn a_deployment_takes_all_that_it_made_along() {
     for finalizer in [None, Some("foregroundDeletion")] {
         let mut world = World::new();
