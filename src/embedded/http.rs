@@ -78,7 +78,11 @@ pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<B
     };
     seen.code = reply.code;
     server.saw(&seen);
-    reply.into_response()
+    let mut response = reply.into_response();
+    if parts.method == http::Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 fn respond(asked: &Asked<'_>, route: &Route, path: &str) -> Reply {

@@ -102,8 +102,13 @@ impl Status {
     }
 
     pub(crate) fn invalid(kind: &GroupKind, name: &str, causes: &[Cause]) -> Self {
-        let said: Vec<String> =
-            causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+        let mut said: Vec<String> = Vec::new();
+        for line in causes.iter().map(|c| format!("{}: {}", c.field, c.message)) {
+            // Each is said once, however often it was found.
+            if !said.contains(&line) {
+                said.push(line);
+            }
+        }
         let said = match said.as_slice() {
             [one] => one.clone(),
             all => format!("[{}]", all.join(", ")),
@@ -187,6 +192,23 @@ impl Status {
         let full = resource.full();
         let message = format!("{verb} is not supported on resources of kind \"{full}\"");
         Self::new(405, "MethodNotAllowed", message).with(resource.details(""))
+    }
+
+    /// A method that nothing has at this path.
+    pub(crate) fn no_such_method() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        Self::new(405, "MethodNotAllowed", message).with(Map::new())
+    }
+
+    /// A JSON patch that does not fit the object; the server does not say why.
+    pub(crate) fn unprocessable() -> Self {
+        let message = "the server rejected our request due to an error in our request";
+        Self::new(422, "Invalid", message).with(Map::new())
+    }
+
+    /// Options of a request, such as `PatchOptions`, that are not valid.
+    pub(crate) fn invalid_options(kind: &str, causes: &[Cause]) -> Self {
+        Self::invalid(&GroupKind::new("meta.k8s.io", kind), "", causes)
     }
 
     pub(crate) fn unsupported_media_type(accepted: &str) -> Self {

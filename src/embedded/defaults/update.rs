@@ -72,6 +72,11 @@ pub(crate) fn prepare(gvk: &GroupVersionKind, old: &Value, new: &mut Value, has_
             }
         }
         ("", "Service") => allocate::keep(old, new),
+        ("", "Pod") => {
+            if let Some(spec) = made(new, "spec") {
+                super::create::tolerate_losses(spec);
+            }
+        }
         ("apps", "DaemonSet") => {
             let before =
                 meta::annotation(old, TEMPLATE_GENERATION).and_then(|text| text.parse().ok());

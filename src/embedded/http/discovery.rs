@@ -1,6 +1,8 @@
 //! Which kinds are served, in the older form: one document for each group and version.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::embedded::registry::{Kind, Table};
 
@@ -61,6 +63,9 @@ fn entries(kind: &Kind) -> Vec<Value> {
     if !kind.categories.is_empty() {
         entry["categories"] = json!(kind.categories);
     }
+    if !kind.is_review() {
+        entry["storageVersionHash"] = json!(storage_hash(kind));
+    }
     let mut entries = vec![entry];
     for sub in &kind.subs {
         let mut entry = json!({
@@ -78,4 +83,13 @@ fn entries(kind: &Kind) -> Vec<Value> {
     }
     entries.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
     entries
+}
+
+/// What tells clients that objects are kept in another version than before.
+fn storage_hash(kind: &Kind) -> String {
+    let gvk = &kind.gvk;
+    let stored = kind.custom.as_ref().and_then(|custom| custom.stored_as.split('/').nth(1));
+    let version = stored.unwrap_or(&gvk.version);
+    let hash = Sha256::digest(format!("{}/{version}/{}", gvk.group, gvk.kind));
+    BASE64_STANDARD.encode(&hash[..8])
 }

@@ -3,12 +3,12 @@
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::{negotiate, present::View, query::Query, reply::Reply, route::Place, stream, text};
+use super::{negotiate, present::View, query::{APPLY, Query}, reply::Reply, route::Place, stream, text};
 use crate::{
     embedded::{
         registry::{Kind, Sub},
         request::{
-            Answer, DeleteOptions, Part, Patch, Target, User, Watch, WriteOptions, time_text, tree,
+            Answer, DeleteOptions, Part, Patch, PatchKind, Target, User, Watch, WriteOptions, time_text, tree,
         },
         server::Server,
         status::Status,
@@ -34,8 +34,13 @@ impl Asked<'_> {
         tree(self.body, self.content_type())
     }
 
-    fn write(&self) -> Result<WriteOptions, Status> {
-        self.query.write(text(self.headers, header::USER_AGENT.as_str()))
+    fn write(&self, options: &str) -> Result<WriteOptions, Status> {
+        self.query.write(text(self.headers, header::USER_AGENT.as_str()), options)
+    }
+
+    /// How to write by this patch.
+    fn patch(&self, patch: &Patch) -> Result<WriteOptions, Status> {
+        self.write(if patch.form == PatchKind::Apply { APPLY } else { "PatchOptions" })
     }
 
     fn view<'a>(&'a self, kind: &'a Kind) -> Result<View<'a>, Status> {
@@ -77,16 +82,17 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
             stream::reply(asked.server, watch, form, include, limit_s)
         }
         "create" if place.name.is_empty() => {
-            let answer = core.create(&target, asked.tree()?, &asked.write()?)?;
+            let answer = core.create(&target, asked.tree()?, &asked.write("CreateOptions")?)?;
             written(asked, kind, answer)
         }
+        "update" | "patch" if place.name.is_empty() => Err(Status::no_such_method()),
         "update" => {
-            let answer = core.update(&target, Part::Main, asked.tree()?, &asked.write()?)?;
+            let answer = core.update(&target, Part::Main, asked.tree()?, &asked.write("UpdateOptions")?)?;
             written(asked, kind, answer)
         }
         "patch" => {
             let patch = Patch::read(kind, asked.content_type(), asked.body)?;
-            let answer = core.patch(&target, Part::Main, &patch, &asked.write()?)?;
+            let answer = core.patch(&target, Part::Main, &patch, &asked.patch(&patch)?)?;
             written(asked, kind, answer)
         }
         "delete" => {
@@ -97,7 +103,7 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
             let list = asked.query.list(kind)?;
             Ok(Reply::json(200, &core.delete_collection(&target, &list, &deletion(asked)?)?))
         }
-        verb => Err(Status::method_not_allowed(kind.resource(), verb)),
+        _ => Err(Status::no_such_method()),
     }
 }
 
@@ -140,26 +146,26 @@ fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result
         (Sub::Machine(name, ..), _) => Err(refuse_machine(name)),
         (Sub::Status, "get") => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(target)?))),
         (Sub::Status | Sub::Finalize, "update") => {
-            let answer = core.update(target, part, asked.tree()?, &asked.write()?)?;
+            let answer = core.update(target, part, asked.tree()?, &asked.write("UpdateOptions")?)?;
             written(asked, kind, answer)
         }
         (Sub::Status, "patch") => {
             let patch = Patch::read(kind, asked.content_type(), asked.body)?;
-            let answer = core.patch(target, part, &patch, &asked.write()?)?;
+            let answer = core.patch(target, part, &patch, &asked.patch(&patch)?)?;
             written(asked, kind, answer)
         }
         (Sub::Scale { .. }, "get") => Ok(Reply::json(200, &core.scale(target)?)),
         (Sub::Scale { .. }, "update") => {
-            let answer = core.put_scale(target, asked.tree()?, &asked.write()?)?;
+            let answer = core.put_scale(target, asked.tree()?, &asked.write("UpdateOptions")?)?;
             Ok(Reply::json(200, &answer.object))
         }
         (Sub::Scale { .. }, "patch") => {
             let patch = Patch::read(kind, asked.content_type(), asked.body)?;
-            let answer = core.patch_scale(target, &patch, &asked.write()?)?;
+            let answer = core.patch_scale(target, &patch, &asked.patch(&patch)?)?;
             Ok(Reply::json(200, &answer.object))
         }
         (Sub::Binding, "create") => {
-            let answer = core.bind(target, &asked.tree()?, &asked.write()?)?;
+            let answer = core.bind(target, &asked.tree()?, &asked.write("CreateOptions")?)?;
             Ok(Reply::json(201, &answer))
         }
         (Sub::Eviction, "create") => Ok(Reply::json(201, &core.evict(target, &asked.tree()?)?)),

@@ -53,8 +53,15 @@ impl View<'_> {
     pub(super) fn list(&self, answer: &ListAnswer) -> Value {
         let mut list = Map::new();
         list.insert("resourceVersion".to_owned(), json!(answer.revision.to_string()));
-        if let Some(token) = &answer.resume {
-            list.insert("continue".to_owned(), json!(token));
+        match &answer.resume {
+            Some(token) => {
+                list.insert("continue".to_owned(), json!(token));
+            }
+            // Lists of custom objects say that there is no more.
+            None if self.form == Form::Objects && self.kind.custom.is_some() => {
+                list.insert("continue".to_owned(), json!(""));
+            }
+            None => {}
         }
         if let Some(remaining) = answer.remaining {
             list.insert("remainingItemCount".to_owned(), json!(remaining));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Core, TRIES_MAX, decode, metadata, refused};
+use super::{Core, TRIES_MAX, decode, metadata, refused, set_meta};
 use crate::{
     embedded::{
         defaults,
@@ -83,6 +83,8 @@ pub(super) struct Next {
     pub(super) object: Value,
     /// True when `managedFields` are as they should be.
     pub(super) recorded: bool,
+    /// The object was sent whole, not as a patch.
+    pub(super) replaces: bool,
     pub(super) warnings: Vec<String>,
 }
 
@@ -158,7 +160,8 @@ impl Core {
             let record = self.store.get(&target.kind.group_kind(), &target.key());
             let record = record.ok_or_else(|| target.not_found())?;
             let live = Self::object(&target.kind, &record);
-            let Next { object, recorded, warnings } = compute(&live)?;
+            let Next { object, recorded, replaces, warnings } = compute(&live)?;
+            expect_uid(target, &live, &object, replaces)?;
             let next = self.next_state(target, part, options, &live, object, recorded)?;
             if metadata::is_same(&live, &next) {
                 return Ok(Answer { object: live, created: false, warnings });
@@ -180,10 +183,15 @@ impl Core {
         recorded: bool,
     ) -> Result<Value, Status> {
         let kind = &*target.kind;
-        expect_uid(target, live, &next)?;
         expect_version(target, live, &next)?;
         part.keep(kind, live, &mut next);
+        // An empty list of owners is a wish, not an absence.
+        let cleared = next.pointer("/metadata/managedFields").filter(|list| *list == &json!([]));
+        let cleared = cleared.cloned();
         decode::normalize(kind, &mut next);
+        if cleared.is_some() {
+            set_meta(&mut next, "managedFields", cleared);
+        }
         metadata::carry(live, &mut next);
         if !recorded {
             self.record(kind, part, options, live, &mut next);
@@ -248,7 +256,7 @@ impl Core {
     }
 
     /// Notes in `managedFields` who changed what.
-    fn record(
+    pub(super) fn record(
         &self,
         kind: &Kind,
         part: Part,
@@ -316,10 +324,18 @@ fn violations(kind: &Kind, object: &Value) -> Vec<Cause> {
     violations.into_iter().flatten().map(cause).collect()
 }
 
-fn expect_uid(target: &Target, live: &Value, next: &Value) -> Result<(), Status> {
+fn expect_uid(target: &Target, live: &Value, next: &Value, replaces: bool) -> Result<(), Status> {
     let (wanted, is) = (meta::uid(next), meta::uid(live));
     if wanted.is_empty() || wanted == is {
         return Ok(());
+    }
+    if !replaces {
+        let cause = || Cause {
+            reason: "FieldValueInvalid",
+            field: "metadata.uid".to_owned(),
+            message: format!("Invalid value: {wanted:?}: field is immutable"),
+        };
+        return Err(Status::invalid(&target.kind.group_kind(), &target.name, &[cause(), cause()]));
     }
     let resource = target.kind.resource();
     let place = match target.namespace.as_str() {
@@ -339,10 +355,11 @@ fn expect_version(target: &Target, live: &Value, next: &Value) -> Result<(), Sta
     let kind = &target.kind;
     match meta::resource_version(next) {
         "" | "0" if kind.put_needs_version => {
+            let zero = if kind.custom.is_some() { "0" } else { "0x0" };
             let cause = Cause {
                 reason: "FieldValueInvalid",
                 field: "metadata.resourceVersion".to_owned(),
-                message: "Invalid value: 0x0: must be specified for an update".to_owned(),
+                message: format!("Invalid value: {zero}: must be specified for an update"),
             };
             // The server itself names the resource where the kind belongs.
             let named = crate::object::GroupKind::new(&kind.gvk.group, &kind.plural);

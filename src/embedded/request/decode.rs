@@ -48,6 +48,25 @@ pub(super) fn yaml(body: &[u8]) -> Result<Value, Status> {
     }
 }
 
+/// The body of an apply; an empty one is an empty object.
+pub(super) fn configuration(body: &[u8]) -> Result<Value, Status> {
+    let found = match body.trim_ascii() {
+        b"" | b"null" => return Ok(Value::from(serde_json::Map::new())),
+        body => yaml(body)?,
+    };
+    let what = match &found {
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+        Value::Object(_) | Value::Null => return Ok(found),
+    };
+    Err(Status::bad_request(format!(
+        "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal \
+         {what} into Go value of type map[string]interface {{}}"
+    )))
+}
+
 /// Checks that `object` is of this kind, and fills in `apiVersion` and `kind` where they are left
 /// out.
 pub(super) fn expect_kind(gvk: &GroupVersionKind, object: &mut Value) -> Result<(), Status> {
@@ -134,13 +153,10 @@ pub(super) fn check_fields(
 /// What the decoder of the real server says.
 pub(super) fn unfit(kind: &Kind, why: &str) -> Status {
     let gvk = &kind.gvk;
-    Status::bad_request(match kind.custom {
-        Some(_) => why.to_owned(),
-        None => format!(
-            "{} in version \"{}\" cannot be handled as a {}: {why}",
-            gvk.kind, gvk.version, gvk.kind
-        ),
-    })
+    Status::bad_request(format!(
+        "{} in version \"{}\" cannot be handled as a {}: {why}",
+        gvk.kind, gvk.version, gvk.kind
+    ))
 }
 
 /// Drops what the kind does not know and fills in what it defaults.

@@ -142,7 +142,8 @@ impl Core {
             return Verdict::Remove(live.clone());
         }
         let seconds = if graceful { grace_s } else { 0 };
-        if !dying {
+        // Definitions have a deletion of their own.
+        if !dying && !kind.is_definition() {
             let generation = meta::generation(live);
             if generation > 0 {
                 set_meta(&mut next, "generation", Some(Value::from(generation + 1)));
@@ -151,7 +152,9 @@ impl Core {
         if !dying || (left_s > 0 && seconds < left_s) {
             let end = self.now() + jiff::SignedDuration::from_secs(seconds);
             set_meta(&mut next, "deletionTimestamp", Some(Value::from(time_text(end))));
-            set_meta(&mut next, "deletionGracePeriodSeconds", Some(Value::from(seconds)));
+            if !kind.is_definition() {
+                set_meta(&mut next, "deletionGracePeriodSeconds", Some(Value::from(seconds)));
+            }
         }
         if kind.is_definition() && !dying {
             super::define::terminate(&mut next, &self.now_text());

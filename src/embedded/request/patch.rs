@@ -60,7 +60,7 @@ impl Patch {
             _ => return Err(Status::unsupported_media_type(FORMS)),
         };
         let body = match form {
-            PatchKind::Apply => decode::yaml(body)?,
+            PatchKind::Apply => decode::configuration(body)?,
             _ => serde_json::from_slice(body)
                 .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?,
         };
@@ -97,7 +97,7 @@ impl Patch {
 fn unpatched(error: PatchError) -> Status {
     match error {
         PatchError::Invalid(message) => Status::bad_request(message),
-        PatchError::Unprocessable(message) => Status::new(422, "Invalid", message),
+        PatchError::Unprocessable(_) => Status::unprocessable(),
         PatchError::Failed(message) => Status::new(500, "", message),
     }
 }
@@ -125,7 +125,7 @@ impl Core {
             decode::expect_kind(&kind.gvk, &mut object)?;
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
             let warnings = strict(kind, &object, options.validation)?;
-            Ok(Next { object, recorded: false, warnings })
+            Ok(Next { object, recorded: false, replaces: false, warnings })
         })
     }
 
@@ -147,16 +147,22 @@ impl Core {
         let known = self.store.get(&kind.group_kind(), &target.key()).is_some();
         if !known && part == Part::Main {
             if !meta::uid(&applied).is_empty() {
-                let why =
-                    "uid mismatch: the provided object specified uid, but no object was found";
-                return Err(Status::conflict(kind.resource(), &target.name, why));
+                let why = format!(
+                    "uid mismatch: the provided object specified uid {}, and no existing object \
+                     was found",
+                    meta::uid(&applied)
+                );
+                return Err(Status::conflict(kind.resource(), &target.name, &why));
             }
-            let object = self.create_named(target, merge(None)?, options, true)?;
+            let mut object = merge(None)?;
+            set_meta(&mut object, "resourceVersion", None);
+            decode::expect_namespace(kind, &target.namespace, &mut object)?;
+            let object = self.create_named(target, object, options, true)?;
             return Ok(Answer { object, created: true, warnings: Vec::new() });
         }
         self.change(target, part, options, |live| {
             let object = merge(Some(live))?;
-            Ok(Next { object, recorded: true, warnings: Vec::new() })
+            Ok(Next { object, recorded: true, replaces: false, warnings: Vec::new() })
         })
     }
 }
@@ -174,19 +180,31 @@ fn unapplied(refusal: Refusal) -> Status {
 fn applied_object(target: &Target, part: Part, applied: &Value) -> Result<Value, Status> {
     let kind = &*target.kind;
     let mut applied = applied.clone();
-    if meta::gvk(&applied).is_none() {
-        return Err(Status::bad_request("invalid object type: apiVersion and kind must be set"));
+    let text = |key: &str| applied.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (version, name) = (text("apiVersion"), text("kind"));
+    if version != kind.gvk.api_version() || name != kind.gvk.kind {
+        // The core group has no name.
+        let slash = if version.contains('/') { "" } else { "/" };
+        let message = format!("invalid object type: {slash}{version}, Kind={name}");
+        return Err(Status::bad_request(message));
     }
-    decode::expect_kind(&kind.gvk, &mut applied)?;
-    if !meta::name(&applied).is_empty() && meta::name(&applied) != target.name {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({}) does not match the name on the URL ({})",
-            meta::name(&applied),
-            target.name
-        )));
+    match meta::name(&applied) {
+        "" => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                target.name
+            )));
+        }
+        name if name == target.name => {}
+        name => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                target.name
+            )));
+        }
     }
-    decode::expect_namespace(kind, &target.namespace, &mut applied)?;
-    set_meta(&mut applied, "name", Some(Value::from(target.name.as_str())));
+    // What is said later names the namespace only where the client did.
+    decode::expect_namespace(kind, &target.namespace, &mut applied.clone())?;
     if let Some(map) = applied.as_object_mut() {
         match part {
             Part::Status => map.retain(|key, _| {

@@ -51,7 +51,7 @@ impl Core {
             let mut object = live.clone();
             object["spec"]["nodeName"] = Value::from(node);
             schedule(&mut object, &now);
-            Ok(Next { object, recorded: true, warnings: Vec::new() })
+            Ok(Next { object, recorded: true, replaces: false, warnings: Vec::new() })
         })?;
         Ok(success())
     }
