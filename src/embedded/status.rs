@@ -71,6 +71,11 @@ impl Status {
         Self::new(404, "NotFound", "the server could not find the requested resource")
     }
 
+    /// The same where a group of Kubernetes is asked for what it does not have.
+    pub(crate) fn nothing_there() -> Self {
+        Self::no_such_path().with(Map::new())
+    }
+
     pub(crate) fn already_exists(resource: Resource<'_>, name: &str) -> Self {
         let message = format!("{} \"{name}\" already exists", resource.full());
         Self::new(409, "AlreadyExists", message).with(resource.details(name))
@@ -220,8 +225,8 @@ impl Status {
     }
 
     pub(crate) fn not_acceptable(accepted: &str) -> Self {
-        let message = format!("only the following media types are accepted: {accepted}");
-        Self::new(406, "NotAcceptable", message)
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {accepted}");
+        Self::new(406, "NotAcceptable", message).with(Map::new())
     }
 
     pub(crate) fn too_large(limit_bytes: usize) -> Self {

@@ -1,6 +1,6 @@
 //! Pods and the templates of pods.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     container,
@@ -99,6 +99,12 @@ fn pod_status(status: &mut Value) {
             if let Some(resources) = present(status, "resources") {
                 container::resources(resources);
             }
+        }
+    }
+    for (one, all) in [("podIP", "podIPs"), ("hostIP", "hostIPs")] {
+        let address = text(status, one).to_owned();
+        if !address.is_empty() && status.get(all).is_none() {
+            status[all] = json!([{"ip": address}]);
         }
     }
     for condition in items(status, "conditions") {

@@ -156,7 +156,7 @@ fn generation(old: &Value, new: &mut Value, bump: bool) {
 
 /// Writes the generation of a `DaemonSet`'s template into its annotation, where it lives since the
 /// field is gone.
-pub(super) fn template_generation(object: &mut Value, generation: i64) {
+pub(crate) fn template_generation(object: &mut Value, generation: i64) {
     meta::set_annotation(object, TEMPLATE_GENERATION, &generation.to_string());
 }
 

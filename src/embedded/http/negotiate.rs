@@ -35,7 +35,7 @@ impl<'a> Wish<'a> {
     }
 
     fn is_json(&self) -> bool {
-        matches!(self.media_type, "application/json" | "application/*" | "*/*")
+        matches!(self.media_type, "application/json" | "*/*")
     }
 
     fn version(&self) -> Option<&'static str> {

@@ -133,7 +133,7 @@ fn review(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
         return Err(Status::method_not_allowed(place.kind.resource(), place.verb(asked.query)));
     }
     let core = asked.server.core();
-    let answer = core.review(&place.kind, &place.namespace, asked.tree()?, asked.user);
+    let answer = core.review(&place.kind, &place.namespace, asked.tree()?, asked.user)?;
     Ok(Reply::json(201, &answer))
 }
 

@@ -13,6 +13,8 @@ use crate::{
     object::meta,
 };
 
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// How to show objects of one kind.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -129,6 +131,13 @@ impl View<'_> {
             None => table::row(&self.kind.gvk, &object, self.now),
         };
         let conditions = table::row_conditions(&self.kind.gvk, &object);
+        let mut object = object;
+        if self.include.is_empty() && self.kind.gvk.kind == "DaemonSet" {
+            // Rows show metadata as it is before the annotation is added for clients.
+            if let Some(annotations) = meta::map_mut(&mut object, "annotations") {
+                annotations.remove(TEMPLATE_GENERATION);
+            }
+        }
         let object = match self.include {
             "None" => Value::Null,
             "Object" => object,

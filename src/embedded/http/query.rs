@@ -45,11 +45,16 @@ impl Query {
         let limit = self.get("limit");
         let limit = match limit {
             "" => 0,
-            text => text.parse().map_err(|_| bad("limit", text))?,
+            text => {
+                let limit: i64 = text.parse().map_err(|_| {
+                    let why = format!("strconv.ParseInt: parsing {text:?}: invalid syntax");
+                    Status::bad_request(why)
+                })?;
+                // Less than nothing is no limit.
+                usize::try_from(limit).unwrap_or_default()
+            }
         };
-        if self.flag("sendInitialEvents").is_some() {
-            return Err(Status::bad_request("sendInitialEvents is forbidden for list"));
-        }
+        self.expect_list()?;
         Ok(ListOptions {
             selector: self.selector(kind)?,
             limit,
@@ -69,12 +74,43 @@ impl Query {
         })
     }
 
+    /// Refuses what only watches take, and versions that are said by half.
+    fn expect_list(&self) -> Result<(), Status> {
+        let mut causes = Vec::new();
+        let mut forbid = |field: &str, why: &str| {
+            causes.push(Cause {
+                reason: "FieldValueForbidden",
+                field: field.to_owned(),
+                message: format!("Forbidden: {why}"),
+            });
+        };
+        if self.flag("sendInitialEvents").is_none() {
+            return Ok(());
+        }
+        if !self.get("resourceVersionMatch").is_empty() && self.get("resourceVersion").is_empty() {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            forbid("resourceVersionMatch", why);
+        }
+        forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
+        Err(Status::invalid_options("ListOptions", &causes))
+    }
+
     fn matching(&self) -> Result<Option<ListMatch>, Status> {
         match self.get("resourceVersionMatch") {
             "" => Ok(None),
             "Exact" => Ok(Some(ListMatch::Exact)),
             "NotOlderThan" => Ok(Some(ListMatch::NotOlderThan)),
-            other => Err(bad("resourceVersionMatch", other)),
+            other => Err(Status::invalid_options(
+                "ListOptions",
+                &[Cause {
+                    reason: "FieldValueNotSupported",
+                    field: "resourceVersionMatch".to_owned(),
+                    message: format!(
+                        "Unsupported value: {other:?}: supported values: \"Exact\", \
+                         \"NotOlderThan\", \"\""
+                    ),
+                }],
+            )),
         }
     }
 
@@ -170,10 +206,6 @@ impl Query {
 /// A character as Go quotes it.
 fn shown(c: char) -> String {
     if c.is_control() && c.is_ascii() { format!("\\x{:02x}", u32::from(c)) } else { c.to_string() }
-}
-
-fn bad(key: &str, value: &str) -> Status {
-    Status::bad_request(format!("{key}: Invalid value: {value:?}"))
 }
 
 /// Percent-decodes; what is no valid escape stays as it is.

@@ -82,6 +82,10 @@ impl Core {
             object.remove("status");
         }
         decode::normalize(kind, &mut object);
+        if !recorded && kind.gvk.kind == "DaemonSet" && kind.gvk.group == "apps" {
+            // The annotation stands for a field that clients own.
+            defaults::update::template_generation(&mut object, 0);
+        }
         if !recorded && let Some(node) = kind.node() {
             let writer = self.writer(kind, Part::Main, options);
             managed::record(node, None, &mut object, &writer.borrow());

@@ -28,9 +28,14 @@ pub(crate) fn tree(body: &[u8], content_type: &str) -> Result<Value, Status> {
 
 pub(super) fn json(body: &[u8]) -> Result<Value, Status> {
     serde_json::from_slice(body).map_err(|error| {
-        let message = format!("couldn't get version/kind; json parse error: {error}");
-        Status::bad_request(message)
+        let why = json_fault(&error);
+        Status::bad_request(format!("couldn't get version/kind; json parse error: {why}"))
     })
+}
+
+/// What is wrong with JSON, where the real server's words are known.
+pub(super) fn json_fault(error: &serde_json::Error) -> String {
+    if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() }
 }
 
 /// One document of YAML, read as Kubernetes reads it; JSON is YAML too.
@@ -77,9 +82,15 @@ pub(super) fn expect_kind(gvk: &GroupVersionKind, object: &mut Value) -> Result<
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let (version, kind) = (text(map.get("apiVersion")), text(map.get("kind")));
     if !kind.is_empty() && kind != gvk.kind {
+        let own = version.rsplit('/').next().unwrap_or_default();
+        let own = if own.is_empty() { gvk.version.as_str() } else { own };
+        let package = gvk.group.split('.').next().filter(|name| !name.is_empty());
         let message = format!(
-            "{kind} in version \"{}\" cannot be handled as a {}: unknown conversion",
-            gvk.version, gvk.kind
+            "{kind} in version \"{own}\" cannot be handled as a {}: converting ({own}.{kind}) to \
+             ({}.{}): unknown conversion",
+            gvk.kind,
+            package.unwrap_or("core"),
+            gvk.kind
         );
         return Err(Status::bad_request(message));
     }

@@ -61,14 +61,38 @@ impl Patch {
         };
         let body = match form {
             PatchKind::Apply => decode::configuration(body)?,
-            _ => serde_json::from_slice(body)
-                .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?,
+            _ => Self::parse(form, body)?,
         };
         let operations = body.as_array().map_or(0, Vec::len);
         if operations > OPERATIONS_MAX {
             return Err(Status::too_large(OPERATIONS_MAX));
         }
         Ok(Self { form, body })
+    }
+
+    /// A patch in JSON, of the type that its form has.
+    fn parse(form: PatchKind, body: &[u8]) -> Result<Value, Status> {
+        let said = if form == PatchKind::Strategic { "" } else { "error decoding patch: " };
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|error| Status::bad_request(format!("{said}{}", decode::json_fault(&error))))?;
+        let found = match &body {
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            Value::String(_) => "string",
+            Value::Number(_) => "number",
+            Value::Bool(_) => "bool",
+            Value::Null => return Ok(body),
+        };
+        let (fits, wanted) = match form {
+            PatchKind::Json => (found == "array", "[]handlers.jsonPatchOp"),
+            _ => (found == "object", "map[string]interface {}"),
+        };
+        if fits {
+            return Ok(body);
+        }
+        Err(Status::bad_request(format!(
+            "{said}json: cannot unmarshal {found} into Go value of type {wanted}"
+        )))
     }
 
     /// The object that this patch makes of `live`.
@@ -120,7 +144,7 @@ impl Core {
             if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
                 && let Some(why) = schema::type_error(node, &object)
             {
-                return Err(decode::unfit(kind, &why));
+                return Err(unreadable(&object, &why));
             }
             decode::expect_kind(&kind.gvk, &mut object)?;
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
@@ -228,14 +252,15 @@ fn strict(kind: &Kind, object: &Value, validation: Validation) -> Result<Vec<Str
     if found.is_empty() || validation == Validation::Warn {
         return Ok(found);
     }
+    Err(unreadable(object, &format!("strict decoding error: {}", found.join(", "))))
+}
+
+/// A patched object that can't be read as one of its kind.
+fn unreadable(object: &Value, why: &str) -> Status {
     let cause = Cause {
         reason: "FieldValueInvalid",
         field: "patch".to_owned(),
-        message: format!(
-            "Invalid value: {:?}: strict decoding error: {}",
-            object.to_string(),
-            found.join(", ")
-        ),
+        message: format!("Invalid value: {:?}: {why}", object.to_string()),
     };
-    Err(Status::invalid(&GroupKind::new("", ""), "", &[cause]))
+    Status::invalid(&GroupKind::new("", ""), "", &[cause])
 }

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Core, Part, Patch, PatchKind, Target, WriteOptions, change::Next, decode};
 use crate::{
-    embedded::{managed, registry::Sub, status::Status},
-    object::{FieldPath, GroupVersionKind, meta},
+    embedded::{managed, registry::Sub, status::Status, validate::Cause},
+    object::{FieldPath, GroupKind, GroupVersionKind, meta},
 };
 
 /// Where a kind keeps what a Scale shows, as JSON pointers.
@@ -94,9 +94,13 @@ impl Core {
 fn next(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status> {
     let replicas = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or_default();
     if replicas < 0 {
-        return Err(Status::bad_request(format!(
-            "spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0"
-        )));
+        let cause = Cause {
+            reason: "FieldValueInvalid",
+            field: "spec.replicas".to_owned(),
+            message: format!("Invalid value: {replicas}: must be greater than or equal to 0"),
+        };
+        let kind = GroupKind::new("autoscaling", "Scale");
+        return Err(Status::invalid(&kind, meta::name(live), &[cause]));
     }
     let mut object = live.clone();
     set(&mut object, places.spec, Value::from(replicas));

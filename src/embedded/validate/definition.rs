@@ -8,7 +8,10 @@ use super::{
     cause::{Cause, invalid, invalid_shown, invalid_text, list, not_supported, required, text},
     names,
 };
-use crate::object::meta;
+use crate::{
+    embedded::schema::{Schema, Violation},
+    object::meta,
+};
 
 pub(super) fn definition(object: &Value, found: &mut Vec<Cause>) {
     let spec = object.get("spec").unwrap_or(&Value::Null);
@@ -50,6 +53,17 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
         if version.pointer("/schema/openAPIV3Schema").is_none() {
             let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
             found.push(required(field, "schemas are required"));
+        }
+    }
+    for (index, version) in versions.iter().enumerate() {
+        let Some(schema) = version.pointer("/schema/openAPIV3Schema") else { continue };
+        // A schema that is the only one is lifted to where the first ones were.
+        let place = match versions.len() {
+            1 => "spec.validation.openAPIV3Schema".to_owned(),
+            _ => format!("spec.versions[{index}].schema.openAPIV3Schema"),
+        };
+        for Violation { reason, field, message } in Schema::faults_of_crd(schema) {
+            found.push(Cause { reason, field: format!("{place}.{field}"), message });
         }
     }
     let mut seen = BTreeSet::new();
