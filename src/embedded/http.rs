@@ -43,6 +43,9 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Paths that are answered without a token.
 const OPEN_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 
+/// Who asks without a token.
+const ANONYMOUS: &str = "system:anonymous";
+
 /// The media type of a server-side apply.
 const APPLY_TYPE: &str = "application/apply-patch+yaml";
 
@@ -99,10 +102,10 @@ fn respond(asked: &Asked<'_>, route: &Route, path: &str) -> Reply {
     answered.unwrap_or_else(|status| Reply::refusal(&status))
 }
 
-/// Who asks without a token.
+/// A user who may nothing but what is granted to that name.
 fn anonymous() -> User {
     User {
-        name: "system:anonymous".to_owned(),
+        name: ANONYMOUS.to_owned(),
         groups: vec!["system:unauthenticated".to_owned()],
         rights: Rights::Granted,
     }
@@ -154,7 +157,8 @@ fn admit(server: &Server, user: Option<&User>, route: &Route, seen: &Seen) -> Re
         name: seen.name.clone(),
         path: seen.path.clone(),
     };
-    if open || server.core().allows(user, &question) {
+    let stranger = user.name == ANONYMOUS && matches!(route, Route::Page);
+    if open || !stranger && server.core().allows(user, &question) {
         return Ok(user.clone());
     }
     Err(forbidden(user, &question))

@@ -224,6 +224,11 @@ impl Status {
         Self::new(415, "UnsupportedMediaType", message)
     }
 
+    /// A patch in a form that nobody knows.
+    pub(crate) fn unsupported_patch() -> Self {
+        Self::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").with(Map::new())
+    }
+
     pub(crate) fn not_acceptable(accepted: &str) -> Self {
         let message = format!("406: Not Acceptable\n\nAvailable representations: {accepted}");
         Self::new(406, "NotAcceptable", message).with(Map::new())

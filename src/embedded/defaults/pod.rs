@@ -54,6 +54,9 @@ fn pod_spec(spec: &mut Value) {
     set_text(spec, "dnsPolicy", "ClusterFirst");
     set_text(spec, "restartPolicy", "Always");
     set(spec, "terminationGracePeriodSeconds", GRACE_S);
+    if spec["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0) {
+        spec["terminationGracePeriodSeconds"] = json!(1);
+    }
     set_text(spec, "schedulerName", "default-scheduler");
     made(spec, "securityContext");
     one_service_account(spec);

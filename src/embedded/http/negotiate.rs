@@ -68,6 +68,11 @@ pub(super) fn form(accept: &str) -> Result<Form, Status> {
             _ => {}
         }
     }
+    if wishes(accept).any(|wish| wish.is_json()) {
+        // The form is known, what is asked for in it is not.
+        let message = format!("only the following media types are accepted: {FORMS}");
+        return Err(Status::new(406, "NotAcceptable", message));
+    }
     Err(Status::not_acceptable(FORMS))
 }
 

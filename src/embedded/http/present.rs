@@ -136,6 +136,11 @@ impl View<'_> {
             // Rows show metadata as it is before the annotation is added for clients.
             if let Some(annotations) = meta::map_mut(&mut object, "annotations") {
                 annotations.remove(TEMPLATE_GENERATION);
+                if annotations.is_empty()
+                    && let Some(metadata) = object["metadata"].as_object_mut()
+                {
+                    metadata.remove("annotations");
+                }
             }
         }
         let object = match self.include {

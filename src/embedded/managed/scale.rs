@@ -44,11 +44,10 @@ pub(crate) fn record_apply(path: &FieldPath, old: &Value, new: &mut Value, write
             managers.insert(id, owned);
         }
     }
-    let time = changes.then_some(writer.now);
+    // As on a real server, without a time.
     let owned = managers.entry(own).or_default();
     owned.fields = replicas;
     owned.version = writer.api_version.into();
-    owned.time = time.or(owned.time);
     entries::encode(new, &managers);
 }
 

@@ -78,6 +78,14 @@ pub(crate) struct Answer {
     pub(crate) warnings: Vec<String>,
 }
 
+impl Answer {
+    /// The same with these warnings before its own.
+    pub(crate) fn warned(mut self, mut warnings: Vec<String>) -> Self {
+        warnings.append(&mut self.warnings);
+        Self { warnings, ..self }
+    }
+}
+
 /// The next state of an object, as far as it was computed.
 pub(super) struct Next {
     pub(super) object: Value,
@@ -188,6 +196,9 @@ impl Core {
         // An empty list of owners is a wish, not an absence.
         let cleared = next.pointer("/metadata/managedFields").filter(|list| *list == &json!([]));
         let cleared = cleared.cloned();
+        if recorded {
+            refuse_nulls(kind, &target.name, &next)?;
+        }
         decode::normalize(kind, &mut next);
         if cleared.is_some() {
             set_meta(&mut next, "managedFields", cleared);
@@ -324,6 +335,22 @@ fn violations(kind: &Kind, object: &Value) -> Vec<Cause> {
     violations.into_iter().flatten().map(cause).collect()
 }
 
+/// An apply to a custom object may leave a null where the schema allows none: other writes lose
+/// it as they are read, this one is refused.
+pub(super) fn refuse_nulls(kind: &Kind, name: &str, object: &Value) -> Result<(), Status> {
+    let Some(node) = kind.node().filter(|_| kind.custom.is_some()) else { return Ok(()) };
+    let defaulted = |field: &str| {
+        let found = field.split('.').try_fold(node, |node, step| node.field(step));
+        found.is_some_and(|node| node.default().is_some())
+    };
+    let mut causes = violations(kind, object);
+    causes.retain(|cause| cause.message.ends_with("\"null\"") && !defaulted(&cause.field));
+    match causes.as_slice() {
+        [] => Ok(()),
+        causes => Err(Status::invalid(&kind.group_kind(), name, causes)),
+    }
+}
+
 fn expect_uid(target: &Target, live: &Value, next: &Value, replaces: bool) -> Result<(), Status> {
     let (wanted, is) = (meta::uid(next), meta::uid(live));
     if wanted.is_empty() || wanted == is {
@@ -367,6 +394,10 @@ fn expect_version(target: &Target, live: &Value, next: &Value) -> Result<(), Sta
         }
         "" | "0" => Ok(()),
         version if version == meta::resource_version(live) => Ok(()),
+        version if version.parse::<u64>().is_err() => {
+            let why = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
+            Err(Status::new(500, "", why))
+        }
         _ => Err(Status::modified(kind.resource(), &target.name)),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Answer, Core, Part, Target, WriteOptions, change::check, decode, metadata, namespace, random,
+    Answer, Core, Part, Target, WriteOptions, change::{check, refuse_nulls}, decode, metadata, namespace, random,
     refused, set_meta,
 };
 use crate::{
@@ -80,6 +80,9 @@ impl Core {
             && let Some(object) = object.as_object_mut()
         {
             object.remove("status");
+        }
+        if recorded {
+            refuse_nulls(kind, &name, &object)?;
         }
         decode::normalize(kind, &mut object);
         if !recorded && kind.gvk.kind == "DaemonSet" && kind.gvk.group == "apps" {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Validation, set_meta};
+use super::{Validation, duplicates, set_meta};
 use crate::{
     embedded::{
         registry::Kind,
@@ -31,6 +31,69 @@ pub(super) fn json(body: &[u8]) -> Result<Value, Status> {
         let why = json_fault(&error);
         Status::bad_request(format!("couldn't get version/kind; json parse error: {why}"))
     })
+}
+
+/// Reads the object of a create or an update. Answers it with warnings of fields that it has twice.
+///
+/// # Errors
+///
+/// When it can't be read, or with [`Validation::Strict`] when there are such fields.
+pub(crate) fn sent(
+    body: &[u8],
+    content_type: &str,
+    kind: &Kind,
+    validation: Validation,
+) -> Result<(Value, Vec<String>), Status> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !matches!(media_type, "" | "application/json") {
+        return tree(body, content_type).map(|object| (object, Vec::new()));
+    }
+    let unrecognized = |why: &str| {
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
+             json parse error: {why} ({})",
+            kind.gvk.kind,
+            shown(body)
+        ))
+    };
+    let object: Value =
+        serde_json::from_slice(body).map_err(|error| unrecognized(&json_fault(&error)))?;
+    let found = match &object {
+        Value::Null => return Ok((Value::from(serde_json::Map::new()), Vec::new())),
+        Value::Object(_) => "",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+    };
+    if !found.is_empty() {
+        return Err(unrecognized(&format!(
+            "json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \
+             \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+             \"json:\\\"kind,omitempty\\\"\" }}"
+        )));
+    }
+    let twice = match validation {
+        Validation::Ignore => Vec::new(),
+        _ => duplicates::find(body),
+    };
+    let twice: Vec<String> = twice.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
+    if validation == Validation::Strict && !twice.is_empty() {
+        return Err(unfit(kind, &format!("strict decoding error: {}", twice.join(", "))));
+    }
+    Ok((object, twice))
+}
+
+/// The beginning of a body, as the real server shows it.
+fn shown(body: &[u8]) -> String {
+    const BYTES_MAX: usize = 24;
+    let more = if body.len() > BYTES_MAX { " ..." } else { "" };
+    let start = &body[..body.len().min(BYTES_MAX)];
+    match body.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => start.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + more,
+    }
 }
 
 /// What is wrong with JSON, where the real server's words are known.
@@ -103,7 +166,7 @@ pub(super) fn expect_kind(gvk: &GroupVersionKind, object: &mut Value) -> Result<
     }
     map.insert("apiVersion".to_owned(), Value::from(expected));
     map.insert("kind".to_owned(), Value::from(gvk.kind.as_str()));
-    if map.get("metadata").is_some_and(|metadata| !metadata.is_object()) {
+    if map.get("metadata").is_some_and(Value::is_null) {
         map.remove("metadata");
     }
     Ok(())

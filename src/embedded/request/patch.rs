@@ -20,10 +20,7 @@ use crate::{
     object::{GroupKind, meta},
 };
 
-/// The forms, as the server lists them in its refusal of another.
-const FORMS: &str = "application/json-patch+json, application/merge-patch+json, \
-                     application/strategic-merge-patch+json, application/apply-patch+yaml";
-/// The same for custom kinds.
+/// The forms for custom kinds, as the server lists them in its refusal of another.
 const CUSTOM_FORMS: &str =
     "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
 /// Most operations of a JSON patch.
@@ -56,8 +53,10 @@ impl Patch {
                 PatchKind::Strategic
             }
             "application/apply-patch+yaml" => PatchKind::Apply,
-            _ if kind.custom.is_some() => return Err(Status::unsupported_media_type(CUSTOM_FORMS)),
-            _ => return Err(Status::unsupported_media_type(FORMS)),
+            "application/strategic-merge-patch+json" => {
+                return Err(Status::unsupported_media_type(CUSTOM_FORMS));
+            }
+            _ => return Err(Status::unsupported_patch()),
         };
         let body = match form {
             PatchKind::Apply => decode::configuration(body)?,
@@ -141,6 +140,13 @@ impl Core {
         self.change(target, part, options, |live| {
             let kind = &target.kind;
             let mut object = patch.transform(kind, live)?;
+            if meta::name(&object) != target.name {
+                return Err(Status::bad_request(format!(
+                    "the name of the object ({}) does not match the name on the URL ({})",
+                    meta::name(&object),
+                    target.name
+                )));
+            }
             if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
                 && let Some(why) = schema::type_error(node, &object)
             {

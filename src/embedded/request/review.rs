@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Core, Question, Rights, User};
+use super::{Core, Part, Question, Rights, User, WriteOptions};
 use crate::{
-    embedded::{registry::Kind, status::Status, validate::Cause},
+    embedded::{managed, registry::Kind, status::Status, validate::Cause},
     object::GroupKind,
 };
 
@@ -16,12 +16,19 @@ impl Core {
         namespace: &str,
         mut object: Value,
         caller: &User,
+        options: &WriteOptions,
     ) -> Result<Value, Status> {
         expect_question(kind, &object["spec"])?;
         object["apiVersion"] = Value::from(kind.gvk.api_version());
         object["kind"] = Value::from(kind.gvk.kind.as_str());
         if !object["metadata"].is_object() {
             object["metadata"] = json!({});
+        }
+        if kind.gvk.kind != "SelfSubjectReview"
+            && let Some(node) = kind.node()
+        {
+            let writer = self.writer(kind, Part::Main, options);
+            managed::record(node, None, &mut object, &writer.borrow());
         }
         let spec = object["spec"].clone();
         object["status"] = match kind.gvk.kind.as_str() {

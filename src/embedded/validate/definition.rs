@@ -52,7 +52,7 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
     for (index, version) in versions.iter().enumerate() {
         if version.pointer("/schema/openAPIV3Schema").is_none() {
             let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
-            found.push(required(field, "schemas are required"));
+            found.push(required(field, if versions.len() > 1 { "schemas are required" } else { "" }));
         }
     }
     for (index, version) in versions.iter().enumerate() {
@@ -78,7 +78,10 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
         }
     }
     let all: Vec<String> = versions.iter().map(printed).collect();
-    let all = format!("[{}]", all.join(","));
+    let all = match spec.get("versions") {
+        Some(Value::Array(_)) => format!("[{}]", all.join(",")),
+        _ => "null".to_owned(),
+    };
     if !unique {
         found.push(invalid_shown("spec.versions", &all, "must contain unique version names"));
     }
