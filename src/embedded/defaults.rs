@@ -39,6 +39,31 @@ pub(crate) fn fill(gvk: &GroupVersionKind, object: &mut Value) {
     let Some(default) = of_kind(&gvk.group, &gvk.kind) else { return };
     omit::omit(&gvk.kind, object);
     default(object);
+    condition_times(&gvk.kind, object);
+}
+
+/// Conditions are written with their times, also with those that are not known.
+fn condition_times(kind: &str, object: &mut Value) {
+    let times: &[&str] = match kind {
+        "Deployment" => &["lastUpdateTime", "lastTransitionTime"],
+        "Job" => &["lastProbeTime", "lastTransitionTime"],
+        "Node" => &["lastHeartbeatTime", "lastTransitionTime"],
+        "ReplicaSet"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicationController"
+        | "HorizontalPodAutoscaler"
+        | "PodDisruptionBudget"
+        | "Namespace"
+        | "CustomResourceDefinition" => &["lastTransitionTime"],
+        _ => return,
+    };
+    let Some(status) = object.get_mut("status") else { return };
+    for condition in fields::items(status, "conditions") {
+        for time in times {
+            fields::set(condition, time, Value::Null);
+        }
+    }
 }
 
 /// The function of a built-in kind; `None` for kinds of custom resource definitions.

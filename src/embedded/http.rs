@@ -43,6 +43,9 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Paths that are answered without a token.
 const OPEN_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 
+/// Who asks without a token.
+const ANONYMOUS: &str = "system:anonymous";
+
 /// The media type of a server-side apply.
 const APPLY_TYPE: &str = "application/apply-patch+yaml";
 
@@ -52,7 +55,11 @@ pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<B
     let path = parts.uri.path().to_owned();
     let route = Route::find(&server.core().registry.table(), &parts.method, &path);
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let user = caller(&server, &parts.headers).map(|user| act_as(&server, user, &parts.headers));
+    let known = match parts.headers.get(header::AUTHORIZATION) {
+        Some(_) => caller(&server, &parts.headers),
+        None => Some(Arc::new(anonymous())),
+    };
+    let user = known.map(|user| act_as(&server, user, &parts.headers));
     let mut seen = route.seen(&query, &path, parts.uri.query().unwrap_or_default());
     seen.user_agent = text(&parts.headers, header::USER_AGENT.as_str()).to_owned();
     seen.applies = seen.verb == "patch"
@@ -78,16 +85,30 @@ pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<B
     };
     seen.code = reply.code;
     server.saw(&seen);
-    reply.into_response()
+    let mut response = reply.into_response();
+    if parts.method == http::Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 fn respond(asked: &Asked<'_>, route: &Route, path: &str) -> Reply {
     let answered = match route {
         Route::Objects(place) => objects::respond(asked, place),
         Route::Page => pages::respond(asked, path),
-        Route::Nowhere => return Reply::text(404, "404 page not found\n"),
+        Route::Nowhere => Ok(pages::nowhere(&asked.server.core().registry.table(), path)),
+        Route::Absent { kind, name } => Err(Status::not_found(kind.resource(), name)),
     };
     answered.unwrap_or_else(|status| Reply::refusal(&status))
+}
+
+/// A user who may nothing but what is granted to that name.
+fn anonymous() -> User {
+    User {
+        name: ANONYMOUS.to_owned(),
+        groups: vec!["system:unauthenticated".to_owned()],
+        rights: Rights::Granted,
+    }
 }
 
 /// The user behind the token of a request.
@@ -125,11 +146,6 @@ fn admit(server: &Server, user: Option<&User>, route: &Route, seen: &Seen) -> Re
             .iter()
             .any(|path| seen.path == *path || seen.path.starts_with(&format!("{path}/")));
     let Some(user) = user else {
-        let anonymous = || User {
-            name: "system:anonymous".to_owned(),
-            groups: vec!["system:unauthenticated".to_owned()],
-            rights: Rights::Granted,
-        };
         return if open { Ok(anonymous()) } else { Err(Status::unauthorized()) };
     };
     let question = Question {
@@ -141,7 +157,8 @@ fn admit(server: &Server, user: Option<&User>, route: &Route, seen: &Seen) -> Re
         name: seen.name.clone(),
         path: seen.path.clone(),
     };
-    if server.core().allows(user, &question) {
+    let stranger = user.name == ANONYMOUS && matches!(route, Route::Page);
+    if open || !stranger && server.core().allows(user, &question) {
         return Ok(user.clone());
     }
     Err(forbidden(user, &question))

@@ -32,7 +32,9 @@ use crate::object::FieldSet;
 pub(crate) use check::go_value;
 pub(crate) use conflict::{Conflict, message};
 pub(crate) use reset::fields as reset_fields;
-pub(crate) use scale::record as record_scale;
+pub(crate) use scale::{
+    conflicts as scale_conflicts, record as record_scale, record_apply as record_scale_apply,
+};
 
 /// Who writes, to what, and when.
 #[derive(Debug, Clone, Copy)]

@@ -22,6 +22,7 @@ mod change;
 mod create;
 mod decode;
 mod define;
+mod duplicates;
 mod delete;
 mod evict;
 mod get;
@@ -41,7 +42,7 @@ mod watch;
 
 pub(crate) use self::{
     change::{Answer, Part, Target, Validation, WriteOptions},
-    decode::tree,
+    decode::{sent, tree},
     list::{ListAnswer, ListMatch, ListOptions},
     patch::{Patch, PatchKind},
     random::token,

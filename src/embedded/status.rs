@@ -80,6 +80,11 @@ impl Status {
         Self::new(404, "NotFound", "the server could not find the requested resource")
     }
 
+    /// The same where a group of Kubernetes is asked for what it does not have.
+    pub(crate) fn nothing_there() -> Self {
+        Self::no_such_path().with(Map::new())
+    }
+
     pub(crate) fn already_exists(resource: Resource<'_>, name: &str) -> Self {
         let message = format!("{} \"{name}\" already exists", resource.full());
         Self::new(409, "AlreadyExists", message).with(resource.details(name))
@@ -111,8 +116,13 @@ impl Status {
     }
 
     pub(crate) fn invalid(kind: &GroupKind, name: &str, causes: &[Cause]) -> Self {
-        let said: Vec<String> =
-            causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+        let mut said: Vec<String> = Vec::new();
+        for line in causes.iter().map(|c| format!("{}: {}", c.field, c.message)) {
+            // Each is said once, however often it was found.
+            if !said.contains(&line) {
+                said.push(line);
+            }
+        }
         let said = match said.as_slice() {
             [one] => one.clone(),
             all => format!("[{}]", all.join(", ")),
@@ -198,6 +208,23 @@ impl Status {
         Self::new(405, "MethodNotAllowed", message).with(resource.details(""))
     }
 
+    /// A method that nothing has at this path.
+    pub(crate) fn no_such_method() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        Self::new(405, "MethodNotAllowed", message).with(Map::new())
+    }
+
+    /// A JSON patch that does not fit the object; the server does not say why.
+    pub(crate) fn unprocessable() -> Self {
+        let message = "the server rejected our request due to an error in our request";
+        Self::new(422, "Invalid", message).with(Map::new())
+    }
+
+    /// Options of a request, such as `PatchOptions`, that are not valid.
+    pub(crate) fn invalid_options(kind: &str, causes: &[Cause]) -> Self {
+        Self::invalid(&GroupKind::new("meta.k8s.io", kind), "", causes)
+    }
+
     pub(crate) fn unsupported_media_type(accepted: &str) -> Self {
         let message = format!(
             "the body of the request was in an unknown format - accepted media types include: \
@@ -206,9 +233,14 @@ impl Status {
         Self::new(415, "UnsupportedMediaType", message)
     }
 
+    /// A patch in a form that nobody knows.
+    pub(crate) fn unsupported_patch() -> Self {
+        Self::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").with(Map::new())
+    }
+
     pub(crate) fn not_acceptable(accepted: &str) -> Self {
-        let message = format!("only the following media types are accepted: {accepted}");
-        Self::new(406, "NotAcceptable", message)
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {accepted}");
+        Self::new(406, "NotAcceptable", message).with(Map::new())
     }
 
     pub(crate) fn too_large(limit_bytes: usize) -> Self {

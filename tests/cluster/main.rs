@@ -20,6 +20,7 @@ mod bad_input;
 mod bed;
 mod chaos;
 mod command_line;
+mod conformance;
 mod deletion;
 mod deploy;
 mod drift;

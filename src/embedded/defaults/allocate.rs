@@ -154,6 +154,7 @@ pub(super) fn keep(old: &Value, new: &mut Value) {
         remove(spec, "clusterIPs");
         same_addresses(spec);
     }
+    drop_unused(before, spec);
     let has_ip =
         |spec: &Value| matches!(text(spec, "type"), "ClusterIP" | "NodePort" | "LoadBalancer");
     if has_ip(before) && has_ip(spec) {
@@ -170,6 +171,41 @@ pub(super) fn keep(old: &Value, new: &mut Value) {
             && let Some(port) = before.get("healthCheckNodePort")
         {
             set(spec, "healthCheckNodePort", port.clone());
+        }
+    }
+}
+
+/// What the new type has no use for goes, unless the change says something about it.
+fn drop_unused(before: &Value, spec: &mut Value) {
+    let was = text(before, "type").to_owned();
+    let is = text(spec, "type").to_owned();
+    let has_port = |kind: &str| matches!(kind, "NodePort" | "LoadBalancer");
+    let mut gone = Vec::new();
+    if was != "ExternalName" && is == "ExternalName" {
+        gone.extend(["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
+        gone.push("internalTrafficPolicy");
+    }
+    if has_port(&was) && !has_port(&is) {
+        let numbers = |spec: &Value| -> BTreeSet<i64> {
+            let ports = spec.get("ports").and_then(Value::as_array).into_iter().flatten();
+            ports.filter_map(|port| port.get("nodePort")?.as_i64()).collect()
+        };
+        if numbers(before).is_superset(&numbers(spec)) {
+            items(spec, "ports").for_each(|port| {
+                remove(port, "nodePort");
+            });
+        }
+        let outside = spec.get("externalIPs").is_some_and(|ips| *ips != json!([]));
+        if !(is == "ClusterIP" && outside) {
+            gone.push("externalTrafficPolicy");
+        }
+    }
+    if was == "LoadBalancer" && is != "LoadBalancer" {
+        gone.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"]);
+    }
+    for field in gone {
+        if spec.get(field) == before.get(field) {
+            remove(spec, field);
         }
     }
 }

@@ -69,12 +69,17 @@ fn pod(object: &mut Value, facts: &Admission<'_>) {
     set(spec, "serviceAccountName", "default");
     let account = spec["serviceAccountName"].clone();
     set(spec, "serviceAccount", account);
-    tolerate_loss(spec, "node.kubernetes.io/not-ready");
-    tolerate_loss(spec, "node.kubernetes.io/unreachable");
+    tolerate_losses(spec);
     let wanted = spec.get("automountServiceAccountToken").and_then(Value::as_bool);
     if wanted.unwrap_or(facts.mounts_token) {
         mount_token(spec, &format!("kube-api-access-{}", facts.suffix));
     }
+}
+
+/// A pod stays for a while on a node that is lost, whatever else it tolerates.
+pub(super) fn tolerate_losses(spec: &mut Value) {
+    tolerate_loss(spec, "node.kubernetes.io/not-ready");
+    tolerate_loss(spec, "node.kubernetes.io/unreachable");
 }
 
 fn tolerate_loss(spec: &mut Value, taint: &str) {

@@ -48,6 +48,7 @@ fn affinity(spec: &mut Value) {
 
 fn service_port(port: &mut Value) {
     set_text(port, "protocol", "TCP");
+    set(port, "port", 0);
     let said = port.get("targetPort").is_some_and(|target| target != 0 && target != "");
     if !said && let Some(number) = port.get("port").cloned() {
         port["targetPort"] = number;

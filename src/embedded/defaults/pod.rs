@@ -1,6 +1,6 @@
 //! Pods and the templates of pods.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     container,
@@ -54,6 +54,9 @@ fn pod_spec(spec: &mut Value) {
     set_text(spec, "dnsPolicy", "ClusterFirst");
     set_text(spec, "restartPolicy", "Always");
     set(spec, "terminationGracePeriodSeconds", GRACE_S);
+    if spec["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0) {
+        spec["terminationGracePeriodSeconds"] = json!(1);
+    }
     set_text(spec, "schedulerName", "default-scheduler");
     made(spec, "securityContext");
     one_service_account(spec);
@@ -99,6 +102,12 @@ fn pod_status(status: &mut Value) {
             if let Some(resources) = present(status, "resources") {
                 container::resources(resources);
             }
+        }
+    }
+    for (one, all) in [("podIP", "podIPs"), ("hostIP", "hostIPs")] {
+        let address = text(status, one).to_owned();
+        if !address.is_empty() && status.get(all).is_none() {
+            status[all] = json!([{"ip": address}]);
         }
     }
     for condition in items(status, "conditions") {

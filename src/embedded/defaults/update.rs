@@ -72,6 +72,11 @@ pub(crate) fn prepare(gvk: &GroupVersionKind, old: &Value, new: &mut Value, has_
             }
         }
         ("", "Service") => allocate::keep(old, new),
+        ("", "Pod") => {
+            if let Some(spec) = made(new, "spec") {
+                super::create::tolerate_losses(spec);
+            }
+        }
         ("apps", "DaemonSet") => {
             let before =
                 meta::annotation(old, TEMPLATE_GENERATION).and_then(|text| text.parse().ok());
@@ -151,7 +156,7 @@ fn generation(old: &Value, new: &mut Value, bump: bool) {
 
 /// Writes the generation of a `DaemonSet`'s template into its annotation, where it lives since the
 /// field is gone.
-pub(super) fn template_generation(object: &mut Value, generation: i64) {
+pub(crate) fn template_generation(object: &mut Value, generation: i64) {
     meta::set_annotation(object, TEMPLATE_GENERATION, &generation.to_string());
 }
 

@@ -1,8 +1,14 @@
 //! Which kinds are served, in the older form: one document for each group and version.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::embedded::registry::{Kind, Table};
+
+/// The verbs of custom kinds, in the order in which the real server lists them.
+const CUSTOM_VERBS: [&str; 8] =
+    ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
 /// `/api`
 pub(super) fn core_versions() -> Value {
@@ -44,10 +50,15 @@ pub(super) fn resources(table: &Table, group: &str, version: &str) -> Option<Val
         .collect();
     let first = kinds.first()?;
     let resources: Vec<Value> = kinds.iter().flat_map(|kind| entries(kind)).collect();
-    Some(json!({
-        "kind": "APIResourceList", "apiVersion": "v1",
+    let mut list = json!({
+        "kind": "APIResourceList",
         "groupVersion": first.gvk.api_version(), "resources": resources,
-    }))
+    });
+    // The core group is older than the field.
+    if !group.is_empty() {
+        list["apiVersion"] = json!("v1");
+    }
+    Some(list)
 }
 
 fn entries(kind: &Kind) -> Vec<Value> {
@@ -55,11 +66,17 @@ fn entries(kind: &Kind) -> Vec<Value> {
         "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced,
         "kind": kind.gvk.kind, "verbs": kind.verbs,
     });
+    if kind.custom.is_some() {
+        entry["verbs"] = json!(CUSTOM_VERBS);
+    }
     if !kind.short_names.is_empty() {
         entry["shortNames"] = json!(kind.short_names);
     }
     if !kind.categories.is_empty() {
         entry["categories"] = json!(kind.categories);
+    }
+    if !kind.is_review() {
+        entry["storageVersionHash"] = json!(storage_hash(kind));
     }
     let mut entries = vec![entry];
     for sub in &kind.subs {
@@ -78,4 +95,14 @@ fn entries(kind: &Kind) -> Vec<Value> {
     }
     entries.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
     entries
+}
+
+/// What tells clients that objects are kept in another version than before.
+fn storage_hash(kind: &Kind) -> String {
+    let gvk = &kind.gvk;
+    let stored = kind.custom.as_ref().and_then(|custom| custom.stored_as.split('/').nth(1));
+    // Definitions are said to be kept in the version in which they began.
+    let version = if kind.is_definition() { "v1beta1" } else { stored.unwrap_or(&gvk.version) };
+    let hash = Sha256::digest(format!("{}/{version}/{}", gvk.group, gvk.kind));
+    BASE64_STANDARD.encode(&hash[..8])
 }

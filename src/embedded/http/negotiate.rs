@@ -35,7 +35,7 @@ impl<'a> Wish<'a> {
     }
 
     fn is_json(&self) -> bool {
-        matches!(self.media_type, "application/json" | "application/*" | "*/*")
+        matches!(self.media_type, "application/json" | "*/*")
     }
 
     fn version(&self) -> Option<&'static str> {
@@ -67,6 +67,11 @@ pub(super) fn form(accept: &str) -> Result<Form, Status> {
             }
             _ => {}
         }
+    }
+    if wishes(accept).any(|wish| wish.is_json()) {
+        // The form is known, what is asked for in it is not.
+        let message = format!("only the following media types are accepted: {FORMS}");
+        return Err(Status::new(406, "NotAcceptable", message));
     }
     Err(Status::not_acceptable(FORMS))
 }

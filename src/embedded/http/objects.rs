@@ -3,12 +3,12 @@
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::{negotiate, present::View, query::Query, reply::Reply, route::Place, stream, text};
+use super::{negotiate::{self, Form}, present::View, query::{APPLY, Query}, reply::Reply, route::Place, stream, text};
 use crate::{
     embedded::{
         registry::{Kind, Sub},
         request::{
-            Answer, DeleteOptions, Part, Patch, Target, User, Watch, WriteOptions, time_text, tree,
+            Answer, DeleteOptions, Part, Patch, PatchKind, Target, User, Watch, WriteOptions, sent, time_text, tree,
         },
         server::Server,
         status::Status,
@@ -34,15 +34,35 @@ impl Asked<'_> {
         tree(self.body, self.content_type())
     }
 
-    fn write(&self) -> Result<WriteOptions, Status> {
-        self.query.write(text(self.headers, header::USER_AGENT.as_str()))
+    /// The body as an object of a kind, and what is in it twice.
+    fn object(&self, kind: &Kind, options: &WriteOptions) -> Result<(Value, Vec<String>), Status> {
+        sent(self.body, self.content_type(), kind, options.validation)
+    }
+
+    fn write(&self, options: &str) -> Result<WriteOptions, Status> {
+        self.query.write(text(self.headers, header::USER_AGENT.as_str()), options)
+    }
+
+    /// How to write by this patch.
+    fn patch(&self, patch: &Patch) -> Result<WriteOptions, Status> {
+        self.write(if patch.form == PatchKind::Apply { APPLY } else { "PatchOptions" })
     }
 
     fn view<'a>(&'a self, kind: &'a Kind) -> Result<View<'a>, Status> {
+        let include = self.query.get("includeObject");
+        let form = negotiate::form(text(self.headers, header::ACCEPT.as_str()))?;
+        if matches!(form, Form::Table { .. })
+            && !matches!(include, "" | "None" | "Metadata" | "Object")
+        {
+            return Err(Status::bad_request(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: {include:?}: \
+                 must be 'Metadata', 'Object', 'None', or empty"
+            )));
+        }
         Ok(View {
             kind,
-            form: negotiate::form(text(self.headers, header::ACCEPT.as_str()))?,
-            include: self.query.get("includeObject"),
+            form,
+            include,
             now: self.server.core().now(),
         })
     }
@@ -77,16 +97,20 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
             stream::reply(asked.server, watch, form, include, limit_s)
         }
         "create" if place.name.is_empty() => {
-            let answer = core.create(&target, asked.tree()?, &asked.write()?)?;
-            written(asked, kind, answer)
+            let options = asked.write("CreateOptions")?;
+            let (object, twice) = asked.object(kind, &options)?;
+            written(asked, kind, core.create(&target, object, &options)?.warned(twice))
         }
+        "update" | "patch" if place.name.is_empty() => Err(Status::no_such_method()),
         "update" => {
-            let answer = core.update(&target, Part::Main, asked.tree()?, &asked.write()?)?;
-            written(asked, kind, answer)
+            let options = asked.write("UpdateOptions")?;
+            let (object, twice) = asked.object(kind, &options)?;
+            let answer = core.update(&target, Part::Main, object, &options)?;
+            written(asked, kind, answer.warned(twice))
         }
         "patch" => {
             let patch = Patch::read(kind, asked.content_type(), asked.body)?;
-            let answer = core.patch(&target, Part::Main, &patch, &asked.write()?)?;
+            let answer = core.patch(&target, Part::Main, &patch, &asked.patch(&patch)?)?;
             written(asked, kind, answer)
         }
         "delete" => {
@@ -97,7 +121,7 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
             let list = asked.query.list(kind)?;
             Ok(Reply::json(200, &core.delete_collection(&target, &list, &deletion(asked)?)?))
         }
-        verb => Err(Status::method_not_allowed(kind.resource(), verb)),
+        _ => Err(Status::no_such_method()),
     }
 }
 
@@ -127,7 +151,9 @@ fn review(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
         return Err(Status::method_not_allowed(place.kind.resource(), place.verb(asked.query)));
     }
     let core = asked.server.core();
-    let answer = core.review(&place.kind, &place.namespace, asked.tree()?, asked.user);
+    let options = asked.write("CreateOptions")?;
+    let answer =
+        core.review(&place.kind, &place.namespace, asked.tree()?, asked.user, &options)?;
     Ok(Reply::json(201, &answer))
 }
 
@@ -140,31 +166,31 @@ fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result
         (Sub::Machine(name, ..), _) => Err(refuse_machine(name)),
         (Sub::Status, "get") => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(target)?))),
         (Sub::Status | Sub::Finalize, "update") => {
-            let answer = core.update(target, part, asked.tree()?, &asked.write()?)?;
+            let answer = core.update(target, part, asked.tree()?, &asked.write("UpdateOptions")?)?;
             written(asked, kind, answer)
         }
         (Sub::Status, "patch") => {
             let patch = Patch::read(kind, asked.content_type(), asked.body)?;
-            let answer = core.patch(target, part, &patch, &asked.write()?)?;
+            let answer = core.patch(target, part, &patch, &asked.patch(&patch)?)?;
             written(asked, kind, answer)
         }
         (Sub::Scale { .. }, "get") => Ok(Reply::json(200, &core.scale(target)?)),
         (Sub::Scale { .. }, "update") => {
-            let answer = core.put_scale(target, asked.tree()?, &asked.write()?)?;
+            let answer = core.put_scale(target, asked.tree()?, &asked.write("UpdateOptions")?)?;
             Ok(Reply::json(200, &answer.object))
         }
         (Sub::Scale { .. }, "patch") => {
             let patch = Patch::read(kind, asked.content_type(), asked.body)?;
-            let answer = core.patch_scale(target, &patch, &asked.write()?)?;
+            let answer = core.patch_scale(target, &patch, &asked.patch(&patch)?)?;
             Ok(Reply::json(200, &answer.object))
         }
         (Sub::Binding, "create") => {
-            let answer = core.bind(target, &asked.tree()?, &asked.write()?)?;
+            let answer = core.bind(target, &asked.tree()?, &asked.write("CreateOptions")?)?;
             Ok(Reply::json(201, &answer))
         }
         (Sub::Eviction, "create") => Ok(Reply::json(201, &core.evict(target, &asked.tree()?)?)),
         (Sub::Token, "create") => token(asked, target),
-        _ => Err(Status::method_not_allowed(kind.resource(), verb)),
+        _ => Err(Status::no_such_method()),
     }
 }
 

@@ -48,8 +48,24 @@ pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Result<Reply, Status> {
     };
     match found {
         Some(value) => Ok(Reply::json(200, &value)),
-        None => Ok(Reply::text(404, "404 page not found\n")),
+        None => Ok(nowhere(&table, path)),
     }
+}
+
+/// A path that leads nowhere: in a group of Kubernetes that is a `Status`, elsewhere a page.
+pub(super) fn nowhere(table: &Table, path: &str) -> Reply {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let builtin = match parts.as_slice() {
+        ["api", _, ..] => true,
+        ["apis", group, _, ..] => {
+            table.kinds().any(|kind| kind.gvk.group == *group && kind.custom.is_none())
+        }
+        _ => false,
+    };
+    if builtin {
+        return Reply::refusal(&Status::nothing_there());
+    }
+    Reply::text(404, "404 page not found\n")
 }
 
 /// The kinds of one version, as the documents of OpenAPI need them.

@@ -13,6 +13,8 @@ use crate::{
     object::meta,
 };
 
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// How to show objects of one kind.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -54,8 +56,15 @@ impl View<'_> {
     pub(super) fn list(&self, answer: &ListAnswer) -> String {
         let mut list = Map::new();
         list.insert("resourceVersion".to_owned(), json!(answer.revision.to_string()));
-        if let Some(token) = &answer.resume {
-            list.insert("continue".to_owned(), json!(token));
+        match &answer.resume {
+            Some(token) => {
+                list.insert("continue".to_owned(), json!(token));
+            }
+            // Lists of custom objects say that there is no more.
+            None if self.form == Form::Objects && self.kind.custom.is_some() => {
+                list.insert("continue".to_owned(), json!(""));
+            }
+            None => {}
         }
         if let Some(remaining) = answer.remaining {
             list.insert("remainingItemCount".to_owned(), json!(remaining));
@@ -124,6 +133,18 @@ impl View<'_> {
             None => table::row(&self.kind.gvk, &object, self.now),
         };
         let conditions = table::row_conditions(&self.kind.gvk, &object);
+        let mut object = object;
+        if self.include.is_empty() && self.kind.gvk.kind == "DaemonSet" {
+            // Rows show metadata as it is before the annotation is added for clients.
+            if let Some(annotations) = meta::map_mut(&mut object, "annotations") {
+                annotations.remove(TEMPLATE_GENERATION);
+                if annotations.is_empty()
+                    && let Some(metadata) = object["metadata"].as_object_mut()
+                {
+                    metadata.remove("annotations");
+                }
+            }
+        }
         let object = match self.include {
             "None" => Value::Null,
             "Object" => object,

@@ -4,10 +4,13 @@ use crate::embedded::{
     registry::Kind,
     request::{ListMatch, ListOptions, Selector, Validation, WatchOptions, WriteOptions},
     status::Status,
+    validate::Cause,
 };
 
 /// Longest field manager.
-const MANAGER_CHARS_MAX: usize = 128;
+const MANAGER_BYTES_MAX: usize = 128;
+/// The options of a patch that applies.
+pub(super) const APPLY: &str = "ApplyOptions";
 
 /// Keys and values, decoded; of several values the first counts.
 pub(super) struct Query(Vec<(String, String)>);
@@ -42,11 +45,16 @@ impl Query {
         let limit = self.get("limit");
         let limit = match limit {
             "" => 0,
-            text => text.parse().map_err(|_| bad("limit", text))?,
+            text => {
+                let limit: i64 = text.parse().map_err(|_| {
+                    let why = format!("strconv.ParseInt: parsing {text:?}: invalid syntax");
+                    Status::bad_request(why)
+                })?;
+                // Less than nothing is no limit.
+                usize::try_from(limit).unwrap_or_default()
+            }
         };
-        if self.flag("sendInitialEvents").is_some() {
-            return Err(Status::bad_request("sendInitialEvents is forbidden for list"));
-        }
+        self.expect_list()?;
         Ok(ListOptions {
             selector: self.selector(kind)?,
             limit,
@@ -66,12 +74,43 @@ impl Query {
         })
     }
 
+    /// Refuses what only watches take, and versions that are said by half.
+    fn expect_list(&self) -> Result<(), Status> {
+        let mut causes = Vec::new();
+        let mut forbid = |field: &str, why: &str| {
+            causes.push(Cause {
+                reason: "FieldValueForbidden",
+                field: field.to_owned(),
+                message: format!("Forbidden: {why}"),
+            });
+        };
+        if self.flag("sendInitialEvents").is_none() {
+            return Ok(());
+        }
+        if !self.get("resourceVersionMatch").is_empty() && self.get("resourceVersion").is_empty() {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            forbid("resourceVersionMatch", why);
+        }
+        forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
+        Err(Status::invalid_options("ListOptions", &causes))
+    }
+
     fn matching(&self) -> Result<Option<ListMatch>, Status> {
         match self.get("resourceVersionMatch") {
             "" => Ok(None),
             "Exact" => Ok(Some(ListMatch::Exact)),
             "NotOlderThan" => Ok(Some(ListMatch::NotOlderThan)),
-            other => Err(bad("resourceVersionMatch", other)),
+            other => Err(Status::invalid_options(
+                "ListOptions",
+                &[Cause {
+                    reason: "FieldValueNotSupported",
+                    field: "resourceVersionMatch".to_owned(),
+                    message: format!(
+                        "Unsupported value: {other:?}: supported values: \"Exact\", \
+                         \"NotOlderThan\", \"\""
+                    ),
+                }],
+            )),
         }
     }
 
@@ -80,12 +119,18 @@ impl Query {
         self.get("timeoutSeconds").parse().ok().filter(|seconds| *seconds > 0)
     }
 
-    pub(super) fn write(&self, user_agent: &str) -> Result<WriteOptions, Status> {
+    /// How to write. `options` is the kind of the options of this request: `CreateOptions`,
+    /// `UpdateOptions`, `PatchOptions`, or `ApplyOptions` for those of a patch that applies.
+    pub(super) fn write(&self, user_agent: &str, options: &str) -> Result<WriteOptions, Status> {
+        let causes = self.faults(options);
+        if !causes.is_empty() {
+            let kind = if options == APPLY { "PatchOptions" } else { options };
+            return Err(Status::invalid_options(kind, &causes));
+        }
         let validation = match self.get("fieldValidation") {
-            "" | "Warn" => Validation::Warn,
             "Ignore" => Validation::Ignore,
             "Strict" => Validation::Strict,
-            other => return Err(bad("fieldValidation", other)),
+            _ => Validation::Warn,
         };
         let manager = match self.get("fieldManager") {
             "" => user_agent.split('/').next().unwrap_or_default(),
@@ -93,24 +138,74 @@ impl Query {
         };
         let printable = manager.chars().filter(|c| !c.is_control());
         Ok(WriteOptions {
-            manager: printable.take(MANAGER_CHARS_MAX).collect(),
-            dry_run: self.dry_run()?,
+            manager: printable.take(MANAGER_BYTES_MAX).collect(),
+            dry_run: self.get("dryRun") == "All",
             validation,
             force: self.is_set("force"),
         })
     }
 
+    /// Whether the query of a deletion wants a rehearsal.
     pub(super) fn dry_run(&self) -> Result<bool, Status> {
-        match self.get("dryRun") {
-            "" => Ok(false),
-            "All" => Ok(true),
-            other => Err(bad("dryRun", other)),
+        match self.dry_run_fault() {
+            Some(cause) => Err(Status::invalid_options("DeleteOptions", &[cause])),
+            None => Ok(self.get("dryRun") == "All"),
         }
+    }
+
+    /// What is wrong with the options of a write.
+    fn faults(&self, options: &str) -> Vec<Cause> {
+        let mut found = Vec::new();
+        let manager = self.get("fieldManager");
+        let cause = |reason, field: &str, message: String| Cause {
+            reason,
+            field: field.to_owned(),
+            message,
+        };
+        if options == APPLY && manager.is_empty() {
+            let message = "Required value: is required for apply patch".to_owned();
+            found.push(cause("FieldValueRequired", "fieldManager", message));
+        } else if options == "PatchOptions" && self.flag("force").is_some() {
+            let message = "Forbidden: may not be specified for non-apply patch".to_owned();
+            found.push(cause("FieldValueForbidden", "force", message));
+        }
+        if manager.len() > MANAGER_BYTES_MAX {
+            let message = format!("Too long: may not be more than {MANAGER_BYTES_MAX} bytes");
+            found.push(cause("FieldValueTooLong", "fieldManager", message));
+        }
+        for (place, odd) in manager.char_indices().filter(|(_, c)| c.is_control()) {
+            let shown: String = manager.chars().map(shown).collect();
+            let code = u32::from(odd);
+            let message = format!(
+                "Invalid value: \"{shown}\": invalid character U+{code:04X} (at position {place})"
+            );
+            found.push(cause("FieldValueInvalid", "fieldManager", message));
+        }
+        found.extend(self.dry_run_fault());
+        let validation = self.get("fieldValidation");
+        if !matches!(validation, "" | "Ignore" | "Strict" | "Warn") {
+            let message = format!(
+                "Unsupported value: {validation:?}: supported values: \"\", \"Ignore\", \
+                 \"Strict\", \"Warn\""
+            );
+            found.push(cause("FieldValueNotSupported", "fieldValidation", message));
+        }
+        found
+    }
+
+    fn dry_run_fault(&self) -> Option<Cause> {
+        let asked = self.get("dryRun");
+        (!matches!(asked, "" | "All")).then(|| Cause {
+            reason: "FieldValueNotSupported",
+            field: "dryRun".to_owned(),
+            message: format!("Unsupported value: [{asked:?}]: supported values: \"All\""),
+        })
     }
 }
 
-fn bad(key: &str, value: &str) -> Status {
-    Status::bad_request(format!("{key}: Invalid value: {value:?}"))
+/// A character as Go quotes it.
+fn shown(c: char) -> String {
+    if c.is_control() && c.is_ascii() { format!("\\x{:02x}", u32::from(c)) } else { c.to_string() }
 }
 
 /// Percent-decodes; what is no valid escape stays as it is.
@@ -149,9 +244,9 @@ mod tests {
 
     #[test]
     fn the_manager_is_the_program_that_asks() {
-        let manager = |query: &str| Query::parse(query).write("kubectl/v1.36 (linux)").unwrap();
+        let manager = |query: &str| Query::parse(query).write("kubectl/v1.36 (linux)", "").unwrap();
         assert_eq!(manager("").manager, "kubectl");
         assert_eq!(manager("fieldManager=me").manager, "me");
-        assert!(Query::parse("dryRun=Some").write("").is_err());
+        assert!(Query::parse("dryRun=Some").write("", "").is_err());
     }
 }

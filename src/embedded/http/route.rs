@@ -16,8 +16,10 @@ pub(super) enum Route {
     Objects(Place),
     /// Discovery, version, health and so on.
     Page,
-    /// The real server says `404 page not found` too.
+    /// The real server has nothing there either.
     Nowhere,
+    /// Something below an object of a custom kind that the kind does not have.
+    Absent { kind: Arc<Kind>, name: String },
 }
 
 /// A collection, an object, or something below an object.
@@ -55,6 +57,9 @@ impl Route {
         };
         let Some(kind) = table.at(group, version, plural) else { return Self::Nowhere };
         let named = !name.is_empty();
+        if kind.custom.is_some() && !sub.is_empty() && kind.sub(sub).is_none() {
+            return Self::Absent { kind, name: name.to_owned() };
+        }
         if (named && kind.namespaced && namespace.is_empty())
             || (!kind.namespaced && !namespace.is_empty())
             || (!sub.is_empty() && kind.sub(sub).is_none())
@@ -124,7 +129,7 @@ mod tests {
             Route::Objects(place) => {
                 Some((place.kind.plural.clone(), place.namespace, place.name, place.sub))
             }
-            Route::Page | Route::Nowhere => None,
+            Route::Page | Route::Nowhere | Route::Absent { .. } => None,
         }
     }
 

@@ -3,13 +3,53 @@
 use serde_json::Value;
 
 use super::{
-    Writer,
+    Conflict, Writer, conflict,
     entries::{self, Id, Managers, Operation, Owned},
 };
 use crate::object::{FieldPath, FieldSet};
 
 /// The version of the scale subresource.
 const SCALE: &str = "autoscaling/v1";
+
+/// The conflicts of an apply to the scale subresource that sets the replicas at `path` to what
+/// `new` has: with everybody else who owns them, when they change.
+pub(crate) fn conflicts(
+    path: &FieldPath,
+    old: &Value,
+    new: &Value,
+    writer: &Writer<'_>,
+) -> Vec<Conflict> {
+    let Ok(parent) = entries::decode(old) else { return Vec::new() };
+    if path.get(old) == path.get(new) {
+        return Vec::new();
+    }
+    let own = Id::new(writer.manager, Operation::Apply, SCALE, "scale");
+    let replicas = FieldSet::of(std::slice::from_ref(path));
+    let others = parent.iter().filter(|(id, owned)| **id != own && owned.fields.has(path));
+    conflict::all(others.map(|(id, owned)| (id, &owned.fields)), &replicas)
+}
+
+/// The same as [`record`] for an apply: who applies the same number shares it.
+pub(crate) fn record_apply(path: &FieldPath, old: &Value, new: &mut Value, writer: &Writer<'_>) {
+    let Ok(parent) = entries::decode(old) else { return };
+    let replicas = FieldSet::of(std::slice::from_ref(path));
+    let own = Id::new(writer.manager, Operation::Apply, SCALE, "scale");
+    let changes = path.get(old) != path.get(new);
+    let mut managers = Managers::default();
+    for (id, mut owned) in parent {
+        if changes && id != own {
+            owned.fields = owned.fields.difference(&replicas);
+        }
+        if !owned.fields.is_empty() {
+            managers.insert(id, owned);
+        }
+    }
+    // As on a real server, without a time.
+    let owned = managers.entry(own).or_default();
+    owned.fields = replicas;
+    owned.version = writer.api_version.into();
+    entries::encode(new, &managers);
+}
 
 /// Records that the scale subresource wrote the replicas at `path` (`spec.replicas` in built-in
 /// kinds); `new` has the new number already, `writer.api_version` is the one of the object.

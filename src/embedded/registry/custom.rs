@@ -138,6 +138,9 @@ fn subs(declared: &Value) -> Vec<Sub> {
 
 fn fill_names(names: &mut Value) {
     let kind = names["kind"].as_str().unwrap_or_default().to_owned();
+    if kind.is_empty() {
+        return;
+    }
     if let Some(names) = names.as_object_mut() {
         names.entry("singular").or_insert_with(|| json!(kind.to_lowercase()));
         names.entry("listKind").or_insert_with(|| json!(format!("{kind}List")));
@@ -159,6 +162,7 @@ pub(crate) fn prepare(object: &mut Value) {
     let versions =
         status.entry("storedVersions").or_insert_with(|| Value::from(Vec::<Value>::new()));
     if let Some(versions) = versions.as_array_mut()
+        && !stored.is_empty()
         && !versions.iter().any(|version| *version == stored.as_str())
     {
         versions.push(Value::from(stored));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Core, TRIES_MAX, decode, metadata, refused};
+use super::{Core, TRIES_MAX, decode, metadata, refused, set_meta};
 use crate::{
     embedded::{
         defaults,
@@ -78,11 +78,21 @@ pub(crate) struct Answer {
     pub(crate) warnings: Vec<String>,
 }
 
+impl Answer {
+    /// The same with these warnings before its own.
+    pub(crate) fn warned(mut self, mut warnings: Vec<String>) -> Self {
+        warnings.append(&mut self.warnings);
+        Self { warnings, ..self }
+    }
+}
+
 /// The next state of an object, as far as it was computed.
 pub(super) struct Next {
     pub(super) object: Value,
     /// True when `managedFields` are as they should be.
     pub(super) recorded: bool,
+    /// The object was sent whole, not as a patch.
+    pub(super) replaces: bool,
     pub(super) warnings: Vec<String>,
 }
 
@@ -158,7 +168,8 @@ impl Core {
             let record = self.store.get(&target.kind.group_kind(), &target.key());
             let record = record.ok_or_else(|| target.not_found())?;
             let live = Self::object(&target.kind, &record);
-            let Next { object, recorded, warnings } = compute(&live)?;
+            let Next { object, recorded, replaces, warnings } = compute(&live)?;
+            expect_uid(target, &live, &object, replaces)?;
             let next = self.next_state(target, part, options, &live, object, recorded);
             let next = next.map_err(|status| status.warned(&warnings))?;
             if metadata::is_same(&live, &next) {
@@ -181,10 +192,18 @@ impl Core {
         recorded: bool,
     ) -> Result<Value, Status> {
         let kind = &*target.kind;
-        expect_uid(target, live, &next)?;
         expect_version(target, live, &next)?;
         part.keep(kind, live, &mut next);
+        // An empty list of owners is a wish, not an absence.
+        let cleared = next.pointer("/metadata/managedFields").filter(|list| *list == &json!([]));
+        let cleared = cleared.cloned();
+        if recorded {
+            refuse_nulls(kind, &target.name, &next)?;
+        }
         decode::normalize(kind, &mut next);
+        if cleared.is_some() {
+            set_meta(&mut next, "managedFields", cleared);
+        }
         metadata::carry(live, &mut next);
         if !recorded {
             self.record(kind, part, options, live, &mut next);
@@ -249,7 +268,7 @@ impl Core {
     }
 
     /// Notes in `managedFields` who changed what.
-    fn record(
+    pub(super) fn record(
         &self,
         kind: &Kind,
         part: Part,
@@ -317,10 +336,34 @@ fn violations(kind: &Kind, object: &Value) -> Vec<Cause> {
     violations.into_iter().flatten().map(cause).collect()
 }
 
-fn expect_uid(target: &Target, live: &Value, next: &Value) -> Result<(), Status> {
+/// An apply to a custom object may leave a null where the schema allows none: other writes lose
+/// it as they are read, this one is refused.
+pub(super) fn refuse_nulls(kind: &Kind, name: &str, object: &Value) -> Result<(), Status> {
+    let Some(node) = kind.node().filter(|_| kind.custom.is_some()) else { return Ok(()) };
+    let defaulted = |field: &str| {
+        let found = field.split('.').try_fold(node, |node, step| node.field(step));
+        found.is_some_and(|node| node.default().is_some())
+    };
+    let mut causes = violations(kind, object);
+    causes.retain(|cause| cause.message.ends_with("\"null\"") && !defaulted(&cause.field));
+    match causes.as_slice() {
+        [] => Ok(()),
+        causes => Err(Status::invalid(&kind.group_kind(), name, causes)),
+    }
+}
+
+fn expect_uid(target: &Target, live: &Value, next: &Value, replaces: bool) -> Result<(), Status> {
     let (wanted, is) = (meta::uid(next), meta::uid(live));
     if wanted.is_empty() || wanted == is {
         return Ok(());
+    }
+    if !replaces {
+        let cause = || Cause {
+            reason: "FieldValueInvalid",
+            field: "metadata.uid".to_owned(),
+            message: format!("Invalid value: {wanted:?}: field is immutable"),
+        };
+        return Err(Status::invalid(&target.kind.group_kind(), &target.name, &[cause(), cause()]));
     }
     let resource = target.kind.resource();
     let place = match target.namespace.as_str() {
@@ -340,10 +383,11 @@ fn expect_version(target: &Target, live: &Value, next: &Value) -> Result<(), Sta
     let kind = &target.kind;
     match meta::resource_version(next) {
         "" | "0" if kind.put_needs_version => {
+            let zero = if kind.custom.is_some() { "0" } else { "0x0" };
             let cause = Cause {
                 reason: "FieldValueInvalid",
                 field: "metadata.resourceVersion".to_owned(),
-                message: "Invalid value: 0x0: must be specified for an update".to_owned(),
+                message: format!("Invalid value: {zero}: must be specified for an update"),
             };
             // The server itself names the resource where the kind belongs.
             let named = crate::object::GroupKind::new(&kind.gvk.group, &kind.plural);
@@ -351,6 +395,10 @@ fn expect_version(target: &Target, live: &Value, next: &Value) -> Result<(), Sta
         }
         "" | "0" => Ok(()),
         version if version == meta::resource_version(live) => Ok(()),
+        version if version.parse::<u64>().is_err() => {
+            let why = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
+            Err(Status::new(500, "", why))
+        }
         _ => Err(Status::modified(kind.resource(), &target.name)),
     }
 }

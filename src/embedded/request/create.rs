@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Answer, Core, Part, Target, WriteOptions, change::check, decode, metadata, namespace, random,
+    Answer, Core, Part, Target, WriteOptions, change::{check, refuse_nulls}, decode, metadata, namespace, random,
     refused, set_meta,
 };
 use crate::{
@@ -84,7 +84,14 @@ impl Core {
         {
             object.remove("status");
         }
+        if recorded {
+            refuse_nulls(kind, &name, &object)?;
+        }
         decode::normalize(kind, &mut object);
+        if !recorded && kind.gvk.kind == "DaemonSet" && kind.gvk.group == "apps" {
+            // The annotation stands for a field that clients own.
+            defaults::update::template_generation(&mut object, 0);
+        }
         if !recorded && let Some(node) = kind.node() {
             let writer = self.writer(kind, Part::Main, options);
             managed::record(node, None, &mut object, &writer.borrow());

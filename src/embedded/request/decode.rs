@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Validation, set_meta};
+use super::{Validation, duplicates, set_meta};
 use crate::{
     embedded::{
         protobuf,
@@ -32,9 +32,77 @@ pub(crate) fn tree(body: &[u8], content_type: &str) -> Result<Value, Status> {
 
 pub(super) fn json(body: &[u8]) -> Result<Value, Status> {
     serde_json::from_slice(body).map_err(|error| {
-        let message = format!("couldn't get version/kind; json parse error: {error}");
-        Status::bad_request(message)
+        let why = json_fault(&error);
+        Status::bad_request(format!("couldn't get version/kind; json parse error: {why}"))
     })
+}
+
+/// Reads the object of a create or an update. Answers it with warnings of fields that it has twice.
+///
+/// # Errors
+///
+/// When it can't be read, or with [`Validation::Strict`] when there are such fields.
+pub(crate) fn sent(
+    body: &[u8],
+    content_type: &str,
+    kind: &Kind,
+    validation: Validation,
+) -> Result<(Value, Vec<String>), Status> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !matches!(media_type, "" | "application/json") {
+        return tree(body, content_type).map(|object| (object, Vec::new()));
+    }
+    let unrecognized = |why: &str| {
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
+             json parse error: {why} ({})",
+            kind.gvk.kind,
+            shown(body)
+        ))
+    };
+    let object: Value =
+        serde_json::from_slice(body).map_err(|error| unrecognized(&json_fault(&error)))?;
+    let found = match &object {
+        Value::Null => return Ok((Value::from(serde_json::Map::new()), Vec::new())),
+        Value::Object(_) => "",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+    };
+    if !found.is_empty() {
+        return Err(unrecognized(&format!(
+            "json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \
+             \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+             \"json:\\\"kind,omitempty\\\"\" }}"
+        )));
+    }
+    let twice = match validation {
+        Validation::Ignore => Vec::new(),
+        _ => duplicates::find(body),
+    };
+    let twice: Vec<String> = twice.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
+    if validation == Validation::Strict && !twice.is_empty() {
+        return Err(unfit(kind, &format!("strict decoding error: {}", twice.join(", "))));
+    }
+    Ok((object, twice))
+}
+
+/// The beginning of a body, as the real server shows it.
+fn shown(body: &[u8]) -> String {
+    const BYTES_MAX: usize = 24;
+    let more = if body.len() > BYTES_MAX { " ..." } else { "" };
+    let start = &body[..body.len().min(BYTES_MAX)];
+    match body.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => start.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + more,
+    }
+}
+
+/// What is wrong with JSON, where the real server's words are known.
+pub(super) fn json_fault(error: &serde_json::Error) -> String {
+    if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() }
 }
 
 /// One document of YAML, read as Kubernetes reads it; JSON is YAML too.
@@ -52,6 +120,25 @@ pub(super) fn yaml(body: &[u8]) -> Result<Value, Status> {
     }
 }
 
+/// The body of an apply; an empty one is an empty object.
+pub(super) fn configuration(body: &[u8]) -> Result<Value, Status> {
+    let found = match body.trim_ascii() {
+        b"" | b"null" => return Ok(Value::from(serde_json::Map::new())),
+        body => yaml(body)?,
+    };
+    let what = match &found {
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+        Value::Object(_) | Value::Null => return Ok(found),
+    };
+    Err(Status::bad_request(format!(
+        "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal \
+         {what} into Go value of type map[string]interface {{}}"
+    )))
+}
+
 /// Checks that `object` is of this kind, and fills in `apiVersion` and `kind` where they are left
 /// out.
 pub(super) fn expect_kind(gvk: &GroupVersionKind, object: &mut Value) -> Result<(), Status> {
@@ -62,9 +149,15 @@ pub(super) fn expect_kind(gvk: &GroupVersionKind, object: &mut Value) -> Result<
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let (version, kind) = (text(map.get("apiVersion")), text(map.get("kind")));
     if !kind.is_empty() && kind != gvk.kind {
+        let own = version.rsplit('/').next().unwrap_or_default();
+        let own = if own.is_empty() { gvk.version.as_str() } else { own };
+        let package = gvk.group.split('.').next().filter(|name| !name.is_empty());
         let message = format!(
-            "{kind} in version \"{}\" cannot be handled as a {}: unknown conversion",
-            gvk.version, gvk.kind
+            "{kind} in version \"{own}\" cannot be handled as a {}: converting ({own}.{kind}) to \
+             ({}.{}): unknown conversion",
+            gvk.kind,
+            package.unwrap_or("core"),
+            gvk.kind
         );
         return Err(Status::bad_request(message));
     }
@@ -77,7 +170,7 @@ pub(super) fn expect_kind(gvk: &GroupVersionKind, object: &mut Value) -> Result<
     }
     map.insert("apiVersion".to_owned(), Value::from(expected));
     map.insert("kind".to_owned(), Value::from(gvk.kind.as_str()));
-    if map.get("metadata").is_some_and(|metadata| !metadata.is_object()) {
+    if map.get("metadata").is_some_and(Value::is_null) {
         map.remove("metadata");
     }
     Ok(())
@@ -138,13 +231,10 @@ pub(super) fn check_fields(
 /// What the decoder of the real server says.
 pub(super) fn unfit(kind: &Kind, why: &str) -> Status {
     let gvk = &kind.gvk;
-    Status::bad_request(match kind.custom {
-        Some(_) => why.to_owned(),
-        None => format!(
-            "{} in version \"{}\" cannot be handled as a {}: {why}",
-            gvk.kind, gvk.version, gvk.kind
-        ),
-    })
+    Status::bad_request(format!(
+        "{} in version \"{}\" cannot be handled as a {}: {why}",
+        gvk.kind, gvk.version, gvk.kind
+    ))
 }
 
 /// Drops what the kind does not know and fills in what it defaults.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Core, DeleteOptions, Target, time_text};
+use super::{Core, DeleteOptions, Part, Target, Validation, WriteOptions, time_text};
 use crate::{
     embedded::{
         registry::{CLEANUP, Definition, Kind, set_condition},
@@ -104,7 +104,7 @@ impl Core {
         })
     }
 
-    /// Writes the status of a definition, without a word about it in `managedFields`.
+    /// Writes the status of a definition.
     fn note(&self, name: &str, change: impl Fn(&mut serde_json::Map<String, Value>, &str)) {
         let key = Key::new("", name);
         let Some(kind) = self.registry.table().stored(&definitions()) else { return };
@@ -118,8 +118,17 @@ impl Core {
             if let Some(status) = object["status"].as_object_mut() {
                 change(status, &time_text(self.now()));
             }
-            let marks = kind.marks(&object);
             let same = before == object;
+            if !same {
+                let options = WriteOptions {
+                    manager: "kube-apiserver".to_owned(),
+                    dry_run: false,
+                    validation: Validation::Ignore,
+                    force: false,
+                };
+                self.record(&kind, Part::Status, &options, &before, &mut object);
+            }
+            let marks = kind.marks(&object);
             if same
                 || self
                     .store

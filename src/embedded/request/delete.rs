@@ -41,6 +41,23 @@ impl DeleteOptions {
         let orphan = body.get("orphanDependents").and_then(Value::as_bool);
         let policy = orphan.map(|orphan| if orphan { "Orphan" } else { "Background" });
         let preconditions = &body["preconditions"];
+        let refuse = |reason, field: &str, message: String| {
+            let cause = Cause { reason, field: field.to_owned(), message };
+            Err(Status::invalid_options("DeleteOptions", &[cause]))
+        };
+        if let (Some(_), Some(policy)) = (orphan, body["propagationPolicy"].as_str()) {
+            let message = format!(
+                "Invalid value: {policy:?}: orphanDependents and deletionPropagation cannot be both \
+                 set"
+            );
+            return refuse("FieldValueInvalid", "propagationPolicy", message);
+        }
+        let runs = body["dryRun"].as_array().filter(|runs| runs.iter().any(|run| run != "All"));
+        if let Some(runs) = runs {
+            let all = Value::from(runs.clone());
+            let message = format!("Unsupported value: {all}: supported values: \"All\"");
+            return refuse("FieldValueNotSupported", "dryRun", message);
+        }
         let options = Self {
             grace_period_s: body.get("gracePeriodSeconds").and_then(Value::as_i64),
             propagation: text(&body["propagationPolicy"]).or(policy.map(str::to_owned)),
@@ -102,6 +119,18 @@ impl Core {
             let (gone, next) = marked;
             let marks = kind.marks(&next);
             let (key, kept) = (target.key(), Self::kept(kind, next));
+            if gone && kind.is_core("Pod") {
+                // Watches see that its time is over before they see it go.
+                let kind = kind.group_kind();
+                let over = self.store.replace(&kind, key.clone(), record.revision, kept, marks);
+                let Ok(record) = over else { continue };
+                let last = record.object();
+                let marks = target.kind.marks(&last);
+                let gone = self.store.remove(&kind, &key, record.revision, last.clone(), marks);
+                let Ok(record) = gone else { continue };
+                self.written(&target.kind, &record, true);
+                return Ok(deleted(&target.kind, last));
+            }
             let written = if gone {
                 self.store.remove(&kind.group_kind(), &key, record.revision, kept, marks)
             } else {
@@ -139,10 +168,15 @@ impl Core {
         let holds = !names.is_empty() || namespace::holds(kind, &next);
         let graceful = grace_s > 0 && (!dying || left_s > 0);
         if !holds && !graceful {
-            return Verdict::Remove(live.clone());
+            let mut last = live.clone();
+            if kind.is_core("Pod") {
+                self.end_pod(live, &mut last);
+            }
+            return Verdict::Remove(last);
         }
         let seconds = if graceful { grace_s } else { 0 };
-        if !dying {
+        // Definitions have a deletion of their own.
+        if !dying && !kind.is_definition() {
             let generation = meta::generation(live);
             if generation > 0 {
                 set_meta(&mut next, "generation", Some(Value::from(generation + 1)));
@@ -151,12 +185,26 @@ impl Core {
         if !dying || (left_s > 0 && seconds < left_s) {
             let end = self.now() + jiff::SignedDuration::from_secs(seconds);
             set_meta(&mut next, "deletionTimestamp", Some(Value::from(time_text(end))));
-            set_meta(&mut next, "deletionGracePeriodSeconds", Some(Value::from(seconds)));
+            if !kind.is_definition() && !kind.is_core("Namespace") {
+                set_meta(&mut next, "deletionGracePeriodSeconds", Some(Value::from(seconds)));
+            }
         }
         if kind.is_definition() && !dying {
             super::define::terminate(&mut next, &self.now_text());
         }
         if next == *live { Verdict::Pending } else { Verdict::Mark(next) }
+    }
+
+    /// The last state of a pod that goes at once.
+    fn end_pod(&self, live: &Value, last: &mut Value) {
+        if !meta::is_terminating(live) {
+            set_meta(last, "deletionTimestamp", Some(Value::from(self.now_text())));
+            let generation = meta::generation(live);
+            if generation > 0 {
+                set_meta(last, "generation", Some(Value::from(generation + 1)));
+            }
+        }
+        set_meta(last, "deletionGracePeriodSeconds", Some(Value::from(0)));
     }
 
     /// Deletes what a selector names. Answers with the list of it.
@@ -170,7 +218,7 @@ impl Core {
         let listed = self.list(kind, &target.namespace, list)?;
         let mut items = Vec::new();
         for record in &listed.items {
-            let object = Self::object(kind, record);
+            let mut object = Self::object(kind, record);
             let one = Target {
                 kind: kind.clone(),
                 namespace: meta::namespace(&object).to_owned(),
@@ -178,7 +226,14 @@ impl Core {
             };
             match self.delete(&one, options) {
                 Err(status) if status.code != 404 => return Err(status),
-                _ => items.push(object),
+                _ => {
+                    // Lists of Kubernetes do not repeat the kind.
+                    if let Some(fields) = object.as_object_mut().filter(|_| kind.custom.is_none()) {
+                        fields.remove("kind");
+                        fields.remove("apiVersion");
+                    }
+                    items.push(object);
+                }
             }
         }
         Ok(json!({

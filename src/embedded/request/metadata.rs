@@ -7,7 +7,7 @@ use crate::object::meta;
 
 /// Gives a new object its uid and time, and takes from it what only the server may set.
 pub(super) fn begin(object: &mut Value, now: &str) {
-    for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"] {
+    for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         set_meta(object, key, None);
     }
     set_meta(object, "uid", Some(Value::from(random::uid())));

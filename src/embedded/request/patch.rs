@@ -20,10 +20,7 @@ use crate::{
     object::{GroupKind, meta},
 };
 
-/// The forms, as the server lists them in its refusal of another.
-const FORMS: &str = "application/json-patch+json, application/merge-patch+json, \
-                     application/strategic-merge-patch+json, application/apply-patch+yaml";
-/// The same for custom kinds.
+/// The forms for custom kinds, as the server lists them in its refusal of another.
 const CUSTOM_FORMS: &str =
     "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
 /// Most operations of a JSON patch.
@@ -56,19 +53,45 @@ impl Patch {
                 PatchKind::Strategic
             }
             "application/apply-patch+yaml" => PatchKind::Apply,
-            _ if kind.custom.is_some() => return Err(Status::unsupported_media_type(CUSTOM_FORMS)),
-            _ => return Err(Status::unsupported_media_type(FORMS)),
+            "application/strategic-merge-patch+json" => {
+                return Err(Status::unsupported_media_type(CUSTOM_FORMS));
+            }
+            _ => return Err(Status::unsupported_patch()),
         };
         let body = match form {
-            PatchKind::Apply => decode::yaml(body)?,
-            _ => serde_json::from_slice(body)
-                .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?,
+            PatchKind::Apply => decode::configuration(body)?,
+            _ => Self::parse(form, body)?,
         };
         let operations = body.as_array().map_or(0, Vec::len);
         if operations > OPERATIONS_MAX {
             return Err(Status::too_large(OPERATIONS_MAX));
         }
         Ok(Self { form, body })
+    }
+
+    /// A patch in JSON, of the type that its form has.
+    fn parse(form: PatchKind, body: &[u8]) -> Result<Value, Status> {
+        let said = if form == PatchKind::Strategic { "" } else { "error decoding patch: " };
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|error| Status::bad_request(format!("{said}{}", decode::json_fault(&error))))?;
+        let found = match &body {
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            Value::String(_) => "string",
+            Value::Number(_) => "number",
+            Value::Bool(_) => "bool",
+            Value::Null => return Ok(body),
+        };
+        let (fits, wanted) = match form {
+            PatchKind::Json => (found == "array", "[]handlers.jsonPatchOp"),
+            _ => (found == "object", "map[string]interface {}"),
+        };
+        if fits {
+            return Ok(body);
+        }
+        Err(Status::bad_request(format!(
+            "{said}json: cannot unmarshal {found} into Go value of type {wanted}"
+        )))
     }
 
     /// The object that this patch makes of `live`.
@@ -97,7 +120,7 @@ impl Patch {
 fn unpatched(error: PatchError) -> Status {
     match error {
         PatchError::Invalid(message) => Status::bad_request(message),
-        PatchError::Unprocessable(message) => Status::new(422, "Invalid", message),
+        PatchError::Unprocessable(_) => Status::unprocessable(),
         PatchError::Failed(message) => Status::new(500, "", message),
     }
 }
@@ -117,15 +140,22 @@ impl Core {
         self.change(target, part, options, |live| {
             let kind = &target.kind;
             let mut object = patch.transform(kind, live)?;
+            if meta::name(&object) != target.name {
+                return Err(Status::bad_request(format!(
+                    "the name of the object ({}) does not match the name on the URL ({})",
+                    meta::name(&object),
+                    target.name
+                )));
+            }
             if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
                 && let Some(why) = schema::type_error(node, &object)
             {
-                return Err(decode::unfit(kind, &why));
+                return Err(unreadable(&object.to_string(), &why));
             }
             decode::expect_kind(&kind.gvk, &mut object)?;
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
             let warnings = strict(patch, kind, &object, options.validation)?;
-            Ok(Next { object, recorded: false, warnings })
+            Ok(Next { object, recorded: false, replaces: false, warnings })
         })
     }
 
@@ -147,16 +177,22 @@ impl Core {
         let known = self.store.get(&kind.group_kind(), &target.key()).is_some();
         if !known && part == Part::Main {
             if !meta::uid(&applied).is_empty() {
-                let why =
-                    "uid mismatch: the provided object specified uid, but no object was found";
-                return Err(Status::conflict(kind.resource(), &target.name, why));
+                let why = format!(
+                    "uid mismatch: the provided object specified uid {}, and no existing object \
+                     was found",
+                    meta::uid(&applied)
+                );
+                return Err(Status::conflict(kind.resource(), &target.name, &why));
             }
-            let object = self.create_named(target, merge(None)?, options, true)?;
+            let mut object = merge(None)?;
+            set_meta(&mut object, "resourceVersion", None);
+            decode::expect_namespace(kind, &target.namespace, &mut object)?;
+            let object = self.create_named(target, object, options, true)?;
             return Ok(Answer { object, created: true, warnings: Vec::new() });
         }
         self.change(target, part, options, |live| {
             let object = merge(Some(live))?;
-            Ok(Next { object, recorded: true, warnings: Vec::new() })
+            Ok(Next { object, recorded: true, replaces: false, warnings: Vec::new() })
         })
     }
 }
@@ -174,19 +210,31 @@ fn unapplied(refusal: Refusal) -> Status {
 fn applied_object(target: &Target, part: Part, applied: &Value) -> Result<Value, Status> {
     let kind = &*target.kind;
     let mut applied = applied.clone();
-    if meta::gvk(&applied).is_none() {
-        return Err(Status::bad_request("invalid object type: apiVersion and kind must be set"));
+    let text = |key: &str| applied.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (version, name) = (text("apiVersion"), text("kind"));
+    if version != kind.gvk.api_version() || name != kind.gvk.kind {
+        // The core group has no name.
+        let slash = if version.contains('/') { "" } else { "/" };
+        let message = format!("invalid object type: {slash}{version}, Kind={name}");
+        return Err(Status::bad_request(message));
     }
-    decode::expect_kind(&kind.gvk, &mut applied)?;
-    if !meta::name(&applied).is_empty() && meta::name(&applied) != target.name {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({}) does not match the name on the URL ({})",
-            meta::name(&applied),
-            target.name
-        )));
+    match meta::name(&applied) {
+        "" => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                target.name
+            )));
+        }
+        name if name == target.name => {}
+        name => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                target.name
+            )));
+        }
     }
-    decode::expect_namespace(kind, &target.namespace, &mut applied)?;
-    set_meta(&mut applied, "name", Some(Value::from(target.name.as_str())));
+    // What is said later names the namespace only where the client did.
+    decode::expect_namespace(kind, &target.namespace, &mut applied.clone())?;
     if let Some(map) = applied.as_object_mut() {
         match part {
             Part::Status => map.retain(|key, _| {
@@ -219,11 +267,15 @@ fn strict(
         PatchKind::Strategic => patch::as_go_prints(&patch.body),
         _ => object.to_string(),
     };
-    let found = found.join(", ");
+    Err(unreadable(&shown, &format!("strict decoding error: {}", found.join(", "))))
+}
+
+/// A patched object that can't be read as one of its kind.
+fn unreadable(shown: &str, why: &str) -> Status {
     let cause = Cause {
         reason: "FieldValueInvalid",
         field: "patch".to_owned(),
-        message: format!("Invalid value: {shown:?}: strict decoding error: {found}"),
+        message: format!("Invalid value: {shown:?}: {why}"),
     };
-    Err(Status::invalid(&GroupKind::new("", ""), "", &[cause]))
+    Status::invalid(&GroupKind::new("", ""), "", &[cause])
 }

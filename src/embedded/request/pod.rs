@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Core, Part, Target, WriteOptions, change::Next, time_text};
 use crate::{
-    embedded::{registry::Kind, status::Status},
+    embedded::{registry::Kind, status::{Resource, Status}},
     object::meta,
 };
 
@@ -46,12 +46,13 @@ impl Core {
             let bound = live.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
             if !bound.is_empty() {
                 let why = format!("pod {} is already assigned to node {bound:?}", meta::name(live));
-                return Err(Status::conflict(target.kind.resource(), &target.name, &why));
+                let binding = Resource { group: "", plural: "pods/binding" };
+                return Err(Status::conflict(binding, &target.name, &why));
             }
             let mut object = live.clone();
             object["spec"]["nodeName"] = Value::from(node);
             schedule(&mut object, &now);
-            Ok(Next { object, recorded: true, warnings: Vec::new() })
+            Ok(Next { object, recorded: true, replaces: false, warnings: Vec::new() })
         })?;
         Ok(success())
     }
@@ -62,7 +63,10 @@ impl Core {
         if name.is_empty() || name == target.name {
             return Ok(());
         }
-        Err(Status::bad_request(format!("name in URL does not match name in the object: {name:?}")))
+        Err(Status::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            target.name
+        )))
     }
 }
 

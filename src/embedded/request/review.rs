@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Core, Question, Rights, User};
-use crate::embedded::registry::Kind;
+use super::{Core, Part, Question, Rights, User, WriteOptions};
+use crate::{
+    embedded::{managed, registry::Kind, status::Status, validate::Cause},
+    object::GroupKind,
+};
 
 impl Core {
     /// Answers a review that `caller` asks, as the object with its status.
@@ -13,11 +16,19 @@ impl Core {
         namespace: &str,
         mut object: Value,
         caller: &User,
-    ) -> Value {
+        options: &WriteOptions,
+    ) -> Result<Value, Status> {
+        expect_question(kind, &object["spec"])?;
         object["apiVersion"] = Value::from(kind.gvk.api_version());
         object["kind"] = Value::from(kind.gvk.kind.as_str());
         if !object["metadata"].is_object() {
             object["metadata"] = json!({});
+        }
+        if kind.gvk.kind != "SelfSubjectReview"
+            && let Some(node) = kind.node()
+        {
+            let writer = self.writer(kind, Part::Main, options);
+            managed::record(node, None, &mut object, &writer.borrow());
         }
         let spec = object["spec"].clone();
         object["status"] = match kind.gvk.kind.as_str() {
@@ -29,7 +40,10 @@ impl Core {
             "SelfSubjectAccessReview" => self.access_status(caller, &spec, namespace),
             _ => self.access_status(&self.subject(&spec), &spec, namespace),
         };
-        object
+        if kind.gvk.kind == "SelfSubjectReview" {
+            object["metadata"]["creationTimestamp"] = Value::from(self.now_text());
+        }
+        Ok(object)
     }
 
     fn token_status(&self, spec: &Value) -> Value {
@@ -49,7 +63,7 @@ impl Core {
     fn access_status(&self, user: &User, spec: &Value, namespace: &str) -> Value {
         let question = question(spec, namespace);
         if self.allows(user, &question) {
-            json!({"allowed": true, "reason": "granted by the embedded server"})
+            json!({"allowed": true})
         } else {
             json!({"allowed": false})
         }
@@ -76,6 +90,41 @@ impl Core {
         }
         json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
     }
+}
+
+/// Refuses reviews that ask nothing.
+fn expect_question(kind: &Kind, spec: &Value) -> Result<(), Status> {
+    if kind.gvk.group == "authentication.k8s.io" {
+        let token = spec["token"].as_str().unwrap_or_default();
+        if kind.gvk.kind == "TokenReview" && token.is_empty() {
+            let message = "token is required for TokenReview in authentication";
+            return Err(Status::bad_request(message));
+        }
+        return Ok(());
+    }
+    let refuse = |field: &str, message: &str| {
+        let cause = Cause {
+            reason: "FieldValueInvalid",
+            field: field.to_owned(),
+            message: format!("Invalid value: {message}"),
+        };
+        Err(Status::invalid(&GroupKind::new(&kind.gvk.group, ""), "", &[cause]))
+    };
+    if !kind.gvk.kind.ends_with("AccessReview") {
+        return Ok(());
+    }
+    if spec["resourceAttributes"].is_object() == spec["nonResourceAttributes"].is_object() {
+        return refuse(
+            "spec.resourceAttributes",
+            "null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        );
+    }
+    let somebody = !spec["user"].as_str().unwrap_or_default().is_empty()
+        || spec["groups"].as_array().is_some_and(|groups| !groups.is_empty());
+    if kind.gvk.kind != "SelfSubjectAccessReview" && !somebody {
+        return refuse("spec.user", "\"\": at least one of user or group must be specified");
+    }
+    Ok(())
 }
 
 fn info(user: &User) -> Value {

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Core, Part, Patch, Target, WriteOptions, change::Next, decode};
+use super::{Answer, Core, Part, Patch, PatchKind, Target, WriteOptions, change::Next, decode};
 use crate::{
-    embedded::{registry::Sub, status::Status},
-    object::{GroupVersionKind, meta},
+    embedded::{managed, registry::Sub, status::Status, validate::Cause},
+    object::{FieldPath, GroupKind, GroupVersionKind, meta},
 };
 
 /// Where a kind keeps what a Scale shows, as JSON pointers.
@@ -51,6 +51,9 @@ impl Core {
         options: &WriteOptions,
     ) -> Result<Answer, Status> {
         let places = places(target)?;
+        if patch.form == PatchKind::Apply {
+            return self.apply_scale(target, &patch.body, options);
+        }
         let answer = self.change(target, Part::Scale, options, |live| {
             let shown = show(&places, live);
             let scale = patch.transform_scale(&shown)?;
@@ -60,12 +63,44 @@ impl Core {
     }
 }
 
+impl Core {
+    fn apply_scale(
+        &self,
+        target: &Target,
+        scale: &Value,
+        options: &WriteOptions,
+    ) -> Result<Answer, Status> {
+        let places = places(target)?;
+        let gvk = GroupVersionKind::parse("autoscaling/v1", "Scale");
+        decode::expect_kind(&gvk, &mut scale.clone())?;
+        Self::named(target, scale)?;
+        let steps: Vec<&str> = places.spec.split('/').skip(1).collect();
+        let path = FieldPath::fields(&steps);
+        let writer = self.writer(&target.kind, Part::Scale, options);
+        let answer = self.change(target, Part::Scale, options, |live| {
+            let mut wanted = next(&places, live, scale)?;
+            let writer = writer.borrow();
+            let conflicts = managed::scale_conflicts(&path, live, &wanted.object, &writer);
+            if !conflicts.is_empty() && !options.force {
+                return Err(Status::apply_conflict(&conflicts));
+            }
+            managed::record_scale_apply(&path, live, &mut wanted.object, &writer);
+            Ok(Next { recorded: true, ..wanted })
+        })?;
+        Ok(Answer { object: show(&places, &answer.object), ..answer })
+    }
+}
+
 fn next(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status> {
     let replicas = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or_default();
     if replicas < 0 {
-        return Err(Status::bad_request(format!(
-            "spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0"
-        )));
+        let cause = Cause {
+            reason: "FieldValueInvalid",
+            field: "spec.replicas".to_owned(),
+            message: format!("Invalid value: {replicas}: must be greater than or equal to 0"),
+        };
+        let kind = GroupKind::new("autoscaling", "Scale");
+        return Err(Status::invalid(&kind, meta::name(live), &[cause]));
     }
     let mut object = live.clone();
     set(&mut object, places.spec, Value::from(replicas));
@@ -74,7 +109,7 @@ fn next(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status
             object["metadata"][key] = value.clone();
         }
     }
-    Ok(Next { object, recorded: false, warnings: Vec::new() })
+    Ok(Next { object, recorded: false, replaces: false, warnings: Vec::new() })
 }
 
 /// Sets the value at a pointer of plain fields, with what is missing above it.

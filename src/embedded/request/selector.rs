@@ -1,5 +1,7 @@
 //! Label and field selectors, as a query writes them.
 
+mod labels;
+
 use crate::embedded::{
     registry::{FieldRule, Kind},
     status::Status,
@@ -28,6 +30,9 @@ enum Test {
     NotIn(Vec<String>),
     Exists,
     Absent,
+    /// A number that is larger than this.
+    Above(i64),
+    Below(i64),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +53,7 @@ impl Selector {
     /// Reads `labelSelector` and `fieldSelector` for a kind.
     pub(crate) fn parse(kind: &Kind, labels: &str, fields: &str) -> Result<Self, Status> {
         let bad = |why: String| Status::bad_request(why);
-        let labels = parse_labels(labels)
-            .map_err(|why| bad(format!("unable to parse requirement: {why}")))?;
+        let labels = labels::parse(labels).map_err(bad)?;
         Ok(Self { labels, fields: parse_fields(&kind.fields, fields).map_err(bad)? })
     }
 
@@ -78,78 +82,14 @@ impl LabelTerm {
             Test::NotIn(values) => !value.is_some_and(|value| values.iter().any(|v| v == value)),
             Test::Exists => value.is_some(),
             Test::Absent => value.is_none(),
+            Test::Above(limit) => number(value).is_some_and(|number| number > *limit),
+            Test::Below(limit) => number(value).is_some_and(|number| number < *limit),
         }
     }
 }
 
-/// Splits at commas that stand in no parentheses.
-fn terms(text: &str) -> Result<Vec<&str>, String> {
-    let (mut found, mut start, mut depth) = (Vec::new(), 0, 0_u32);
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                found.push(text[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    if depth != 0 {
-        return Err(format!("found '', expected: ',', or ')' in {text:?}"));
-    }
-    found.push(text[start..].trim());
-    if found.len() > TERMS_MAX {
-        return Err(format!("more than {TERMS_MAX} terms"));
-    }
-    Ok(found)
-}
-
-fn parse_labels(text: &str) -> Result<Vec<LabelTerm>, String> {
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    terms(text)?.into_iter().map(parse_label).collect()
-}
-
-fn parse_label(term: &str) -> Result<LabelTerm, String> {
-    let build = |key: &str, test: Test| {
-        let key = key.trim();
-        check_key(key)?;
-        Ok(LabelTerm { key: key.to_owned(), test })
-    };
-    let one = |value: &str| -> Result<Vec<String>, String> {
-        let value = value.trim();
-        check_value(value)?;
-        Ok(vec![value.to_owned()])
-    };
-    if let Some(key) = term.strip_prefix('!') {
-        return build(key, Test::Absent);
-    }
-    if let Some((key, value)) = term.split_once("!=") {
-        return build(key, Test::NotIn(one(value)?));
-    }
-    if let Some((key, value)) = term.split_once("==").or_else(|| term.split_once('=')) {
-        return build(key, Test::In(one(value)?));
-    }
-    let Some((head, rest)) = term.split_once('(') else {
-        return match term.split_whitespace().collect::<Vec<_>>().as_slice() {
-            [key] => build(key, Test::Exists),
-            [] => Err("found '', expected: identifier after ','".to_owned()),
-            [_, word, ..] => Err(format!("found '{word}', expected: in, notin, =, ==, !=")),
-        };
-    };
-    let Some(list) = rest.trim_end().strip_suffix(')') else {
-        return Err(format!("found '{rest}', expected: ',', or ')'"));
-    };
-    let values: Result<Vec<String>, String> =
-        list.split(',').map(|value| Ok(one(value)?.remove(0))).collect();
-    match head.split_whitespace().collect::<Vec<_>>().as_slice() {
-        [key, "in"] => build(key, Test::In(values?)),
-        [key, "notin"] => build(key, Test::NotIn(values?)),
-        _ => Err(format!("found '{head}', expected: in, notin, =, ==, !=")),
-    }
+fn number(value: Option<&str>) -> Option<i64> {
+    value?.parse().ok()
 }
 
 fn check_key(key: &str) -> Result<(), String> {
@@ -165,12 +105,12 @@ fn check_key(key: &str) -> Result<(), String> {
     ))
 }
 
-fn check_value(value: &str) -> Result<(), String> {
+fn check_value(value: &str, index: usize, key: &str) -> Result<(), String> {
     if value.is_empty() || (value.len() <= 63 && is_word(value)) {
         return Ok(());
     }
     Err(format!(
-        "values[0][]: Invalid value: {value:?}: a valid label must be an empty string or consist \
+        "values[{index}][{key}]: Invalid value: {value:?}: a valid label must be an empty string or consist \
          of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
          character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
          '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
@@ -233,6 +173,7 @@ mod tests {
             "app notin (db), tier",
             "other notin (x)",
             "app=web,tier in ( front )",
+            "app in (db,,web)",
         ] {
             assert_eq!(matches(selector, "", &object), Ok(true), "{selector}");
         }

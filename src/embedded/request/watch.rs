@@ -2,11 +2,12 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Core, ListMatch, Selector, list::refuse, refused};
+use super::{Core, ListMatch, Selector, refused};
 use crate::embedded::{
     registry::Kind,
     status::Status,
     store::{Cursor, Event, Key, Record, Refusal},
+    validate::Cause,
 };
 
 /// Events that are read at once.
@@ -62,6 +63,16 @@ impl Watch {
         let version = options.resource_version.as_str();
         let from = match version {
             "" | "0" => None,
+            version if version.parse::<u64>().is_err() => {
+                return Err(Status::new(
+                    500,
+                    "",
+                    format!(
+                        "resourceVersion: Invalid value: {version:?}: strconv.ParseUint: parsing \
+                         {version:?}: invalid syntax"
+                    ),
+                ));
+            }
             version => Some(core.revision(version)?),
         };
         let lists = options.initial.unwrap_or(from.is_none());
@@ -164,15 +175,28 @@ fn too_old(wanted: u64, refusal: Refusal) -> Status {
 }
 
 fn check(options: &WatchOptions) -> Result<(), Status> {
-    match (options.initial, options.matching) {
-        (None, Some(_)) => Err(refuse(
-            "resourceVersionMatch",
-            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-        )),
-        (Some(_), Some(ListMatch::Exact) | None) => Err(refuse(
-            "resourceVersionMatch",
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        )),
-        _ => Ok(()),
+    let field = "resourceVersionMatch";
+    let mut causes = Vec::new();
+    let why = match (options.initial, options.matching) {
+        (None, Some(_)) => {
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        }
+        (Some(_), Some(ListMatch::Exact) | None) => {
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        }
+        _ => return Ok(()),
+    };
+    causes.push(Cause {
+        reason: "FieldValueForbidden",
+        field: field.to_owned(),
+        message: format!("Forbidden: {why}"),
+    });
+    if options.matching == Some(ListMatch::Exact) {
+        causes.push(Cause {
+            reason: "FieldValueNotSupported",
+            field: field.to_owned(),
+            message: "Unsupported value: \"Exact\": supported values: \"NotOlderThan\"".to_owned(),
+        });
     }
+    Err(Status::invalid_options("ListOptions", &causes))
 }

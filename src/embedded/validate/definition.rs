@@ -8,7 +8,10 @@ use super::{
     cause::{Cause, invalid, invalid_shown, invalid_text, list, not_supported, required, text},
     names,
 };
-use crate::object::meta;
+use crate::{
+    embedded::schema::{Schema, Violation},
+    object::meta,
+};
 
 pub(super) fn definition(object: &Value, found: &mut Vec<Cause>) {
     let spec = object.get("spec").unwrap_or(&Value::Null);
@@ -49,7 +52,18 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
     for (index, version) in versions.iter().enumerate() {
         if version.pointer("/schema/openAPIV3Schema").is_none() {
             let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
-            found.push(required(field, "schemas are required"));
+            found.push(required(field, if versions.len() > 1 { "schemas are required" } else { "" }));
+        }
+    }
+    for (index, version) in versions.iter().enumerate() {
+        let Some(schema) = version.pointer("/schema/openAPIV3Schema") else { continue };
+        // A schema that is the only one is lifted to where the first ones were.
+        let place = match versions.len() {
+            1 => "spec.validation.openAPIV3Schema".to_owned(),
+            _ => format!("spec.versions[{index}].schema.openAPIV3Schema"),
+        };
+        for Violation { reason, field, message } in Schema::faults_of_crd(schema) {
+            found.push(Cause { reason, field: format!("{place}.{field}"), message });
         }
     }
     let mut seen = BTreeSet::new();
@@ -64,7 +78,10 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
         }
     }
     let all: Vec<String> = versions.iter().map(printed).collect();
-    let all = format!("[{}]", all.join(","));
+    let all = match spec.get("versions") {
+        Some(Value::Array(_)) => format!("[{}]", all.join(",")),
+        _ => "null".to_owned(),
+    };
     if !unique {
         found.push(invalid_shown("spec.versions", &all, "must contain unique version names"));
     }

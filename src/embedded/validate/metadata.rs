@@ -210,5 +210,7 @@ fn no_new_finalizers(before: &Value, after: &Value, found: &mut Vec<Cause>) {
          []string{{{}}}",
         new.join(", ")
     );
+    // The real server looks twice.
+    found.push(forbidden("metadata.finalizers", &message));
     found.push(forbidden("metadata.finalizers", &message));
 }

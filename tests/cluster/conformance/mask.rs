@@ -1,0 +1,168 @@
+//! What differs from run to run is replaced by what it is.
+//!
+//! A resource version becomes its number in the order of appearance, so that it shows whether an
+//! object was written. Times, uids, addresses, tokens and made-up names become their kind.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use regex::Regex;
+use serde_json::{Map, Value, json};
+
+static UID: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").expect("valid")
+});
+static TIME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)").expect("valid")
+});
+/// How Go prints a whole object, and a comparison of two: nothing that a client reads.
+static DUMP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?s)"\{\\"apiVersion.*\}": |"map\[.*\]": |\{"(labels|metadata)":.*"[Ss]pec":.*\}: "#).expect("valid")
+});
+static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^10\.\d+\.\d+\.\d+$").expect("valid"));
+
+/// Masks the answers that one case gets from one server.
+#[derive(Default)]
+pub(super) struct Masks {
+    versions: BTreeMap<String, usize>,
+    /// Prefixes of names that servers complete.
+    bases: Vec<String>,
+}
+
+impl Masks {
+    /// From here on, names that begin with this are made up.
+    pub(super) fn made_up(&mut self, base: &str) {
+        self.bases.push(base.to_owned());
+    }
+
+    /// The value with everything masked.
+    pub(super) fn mask(&mut self, value: &Value) -> Value {
+        match value {
+            Value::Object(map) => self.object(map),
+            Value::Array(items) => items.iter().map(|item| self.mask(item)).collect(),
+            Value::String(text) => Value::String(self.text(text)),
+            other => other.clone(),
+        }
+    }
+
+    fn object(&mut self, map: &Map<String, Value>) -> Value {
+        let list = map.contains_key("items") || map.contains_key("rows");
+        let bookmark = map.get("type").is_some_and(|kind| kind == "BOOKMARK");
+        let mut masked = Map::new();
+        for (key, value) in map {
+            let value = match (key.as_str(), value) {
+                ("managedFields", Value::Array(entries)) => self.owners(entries),
+                ("causes", Value::Array(causes)) => self.causes(causes),
+                ("metadata", Value::Object(metadata)) if list => self.list(metadata),
+                ("object", Value::Object(object)) if bookmark => bookmarked(object),
+                ("resourceVersion", Value::String(text)) if !text.is_empty() => {
+                    let next = self.versions.len() + 1;
+                    let number = *self.versions.entry(text.clone()).or_insert(next);
+                    json!(format!("<version {number}>"))
+                }
+                ("nodePort" | "healthCheckNodePort", Value::Number(_)) => json!("<port>"),
+                ("token", Value::String(_)) => json!("<token>"),
+                ("serverAddressByClientCIDRs", _) => json!("<addresses>"),
+                ("columnDefinitions", Value::Array(columns)) => columns.iter().map(column).collect(),
+                ("resources", Value::Array(kinds)) if map.contains_key("groupVersion") => {
+                    self.kinds(kinds)
+                }
+                ("cells", Value::Array(cells)) => cells.iter().map(|c| self.cell(c)).collect(),
+                (_, value) => self.mask(value),
+            };
+            masked.insert(key.clone(), value);
+        }
+        Value::Object(masked)
+    }
+
+    /// Entries in an order that does not depend on when a second ended.
+    fn owners(&mut self, entries: &[Value]) -> Value {
+        let mut entries: Vec<Value> = entries.iter().map(|entry| self.mask(entry)).collect();
+        let key = |entry: &Value| {
+            ["operation", "manager", "apiVersion", "subresource"]
+                .map(|key| entry[key].as_str().unwrap_or_default().to_owned())
+        };
+        entries.sort_by_key(key);
+        Value::Array(entries)
+    }
+
+    /// The real server's order is that of a map.
+    fn causes(&mut self, causes: &[Value]) -> Value {
+        let mut causes: Vec<Value> = causes.iter().map(|cause| self.mask(cause)).collect();
+        causes.sort_by_key(Value::to_string);
+        Value::Array(causes)
+    }
+
+    /// The version of a list grows with every write to the cluster.
+    fn list(&mut self, metadata: &Map<String, Value>) -> Value {
+        let mut masked = metadata.clone();
+        for key in ["resourceVersion", "continue"] {
+            if metadata.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty()) {
+                masked.insert(key.to_owned(), json!(format!("<{key}>")));
+            }
+        }
+        Value::Object(masked)
+    }
+
+    /// The real server lists custom kinds in no order.
+    fn kinds(&mut self, kinds: &[Value]) -> Value {
+        let mut kinds: Vec<Value> = kinds.iter().map(|kind| self.mask(kind)).collect();
+        kinds.sort_by_key(|kind| kind["name"].to_string());
+        Value::Array(kinds)
+    }
+
+    /// A cell of a table; ages differ by a second.
+    fn cell(&mut self, cell: &Value) -> Value {
+        match cell.as_str() {
+            Some(text) if is_age(text) => json!("<age>"),
+            _ => self.mask(cell),
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        let text = UID.replace_all(text, "<uid>");
+        let text = TIME.replace_all(&text, "<time>");
+        let mut text = DUMP.replace_all(&text, "<object>: ").into_owned();
+        if let Some(at) = text.find("\n@@ ") {
+            text.truncate(at + 1);
+        }
+        if ADDRESS.is_match(&text) {
+            "<address>".clone_into(&mut text);
+        }
+        for (version, number) in &self.versions {
+            for around in [("(", ")"), (": ", ",")] {
+                let found = format!("{}{version}{}", around.0, around.1);
+                text = text.replace(&found, &format!("{}<version {number}>{}", around.0, around.1));
+            }
+        }
+        for base in &self.bases {
+            while let Some(at) = text.find(base.as_str()) {
+                let rest = &text[at + base.len()..];
+                let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+                if end == 0 {
+                    break;
+                }
+                text = format!("{}<made up>{}", &text[..at], &rest[end..]);
+            }
+        }
+        text
+    }
+}
+
+/// Columns without what they say of themselves: the embedded server has words of its own.
+fn column(column: &Value) -> Value {
+    let mut column = column.clone();
+    column["description"] = json!("<description>");
+    column
+}
+
+fn bookmarked(object: &Map<String, Value>) -> Value {
+    let mut masked = Value::Object(object.clone());
+    masked["metadata"]["resourceVersion"] = json!("<version>");
+    masked
+}
+
+fn is_age(text: &str) -> bool {
+    let digits = text.trim_end_matches(['s', 'm']);
+    digits.len() < text.len() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
