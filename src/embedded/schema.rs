@@ -22,7 +22,7 @@ use crate::object::GroupVersionKind;
 #[allow(unused_imports, reason = "joined by the server")]
 pub(crate) use check::Violation;
 #[allow(unused_imports, reason = "joined by the server")]
-pub(crate) use decode::{type_error, unknown_fields};
+pub(crate) use decode::{conversion_error, type_error, unknown_fields};
 #[allow(unused_imports, reason = "joined by the server")]
 pub(crate) use fill::{fill_defaults, prune};
 use form::{Form, ListKind, Position, Type};
