@@ -1,6 +1,6 @@
 //! The embedded server over HTTPS, asked by a real client.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -11,13 +11,14 @@ use kube::{
 };
 use serde_json::json;
 use steadfast::embedded::{Options, Pace, Server, control};
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A server that serves; dropping it ends it.
 struct Running {
     server: Server,
     stop: CancellationToken,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl Drop for Running {
@@ -28,16 +29,33 @@ impl Drop for Running {
 
 impl Running {
     async fn start() -> Self {
+        Self::start_at(Options::default().listen).await
+    }
+
+    async fn start_at(listen: SocketAddr) -> Self {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let server = Server::new(Options { pod_start: Duration::ZERO, ..Options::default() });
-        let server = server.expect("certificates can be made");
-        let listener = server.listen().await.expect("there is a free port");
-        let stop = CancellationToken::new();
-        let (serving, ended) = (server.clone(), stop.clone());
+        let options = Options { listen, pod_start: Duration::ZERO, ..Options::default() };
+        let server = Server::new(options).expect("certificates can be made");
+        let mut running = Self { server, stop: CancellationToken::new(), serving: None };
+        running.serve().await;
+        running
+    }
+
+    /// Serves until a stop of its own, after the end of an earlier time.
+    async fn serve(&mut self) {
+        if let Some(serving) = self.serving.take() {
+            self.stop.cancel();
+            serving.await.expect("it ends well");
+        }
+        let listener = self.server.listen().await.expect("there is a free port");
+        self.stop = CancellationToken::new();
+        let (serving, ended) = (self.server.clone(), self.stop.clone());
         #[expect(clippy::disallowed_methods, reason = "the test waits for what it needs")]
-        tokio::spawn(async move { serving.serve(listener, ended).await });
-        Self { server, stop }
+        let serving = tokio::spawn(async move {
+            serving.serve(listener, ended).await.expect("certificates can be made");
+        });
+        self.serving = Some(serving);
     }
 
     async fn client(&self, user: &str) -> Client {
@@ -119,6 +137,28 @@ async fn many_clients_write_at_once_and_lose_nothing() {
     futures::stream::iter(writes).for_each_concurrent(WRITERS, |write| write).await;
     let object = maps.get("a").await.expect("it is there");
     assert_eq!(object.data.expect("data").len(), 1 + WRITERS * WRITES);
+}
+
+#[tokio::test]
+async fn it_serves_again_with_the_objects_of_before() {
+    // The clients of before come back to the same port.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let listen = free.local_addr().expect("it is bound");
+    drop(free);
+    let mut running = Running::start_at(listen).await;
+    let maps: Api<ConfigMap> = Api::namespaced(running.client("admin").await, "default");
+    maps.create(&PostParams::default(), &map("a")).await.expect("created");
+    let events = async |from: &str| maps.watch(&WatchParams::default(), from).await;
+    let first = events("0").await.expect("a watch");
+    running.stop.cancel();
+    let watched = timeout(Duration::from_mins(1), first.for_each(async |_| ())).await;
+    watched.expect("a watch ends with the server");
+
+    running.serve().await;
+    maps.get("a").await.expect("it is still there");
+    let mut second = events("0").await.expect("a watch").boxed();
+    let event = timeout(Duration::from_mins(1), second.try_next()).await.expect("in time");
+    assert!(matches!(event, Ok(Some(WatchEvent::Added(_)))), "{event:?}");
 }
 
 #[tokio::test]

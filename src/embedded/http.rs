@@ -51,6 +51,7 @@ const APPLY_TYPE: &str = "application/apply-patch+yaml";
 
 /// Answers one request.
 pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<Body> {
+    let arrived = server.core().now();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let route = Route::find(&server.core().registry.table(), &parts.method, &path);
@@ -61,6 +62,7 @@ pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<B
     };
     let user = known.map(|user| act_as(&server, user, &parts.headers));
     let mut seen = route.seen(&query, &path, parts.uri.query().unwrap_or_default());
+    seen.arrived = arrived;
     seen.user_agent = text(&parts.headers, header::USER_AGENT.as_str()).to_owned();
     seen.applies = seen.verb == "patch"
         && text(&parts.headers, header::CONTENT_TYPE.as_str()).starts_with(APPLY_TYPE);

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::object::GroupVersionKind;
 pub(crate) use check::Violation;
-pub(crate) use decode::{type_error, unknown_fields};
+pub(crate) use decode::{conversion_error, type_error, unknown_fields};
 pub(crate) use fill::{fill_defaults, prune};
 use form::{Form, ListKind, Position, Type};
 pub(crate) use form::{Merge, Scalar, Shape};

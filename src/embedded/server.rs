@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -88,6 +88,8 @@ pub struct Seen {
     pub applies: bool,
     /// The HTTP status of the answer.
     pub code: u16,
+    /// When the request arrived.
+    pub arrived: Timestamp,
 }
 
 /// How the server is set up.
@@ -151,7 +153,8 @@ struct Inner {
     options: Options,
     metrics: Metrics,
     watches: Arc<Semaphore>,
-    stop: CancellationToken,
+    /// Ends the watches of the latest [`Server::serve`].
+    serving: Mutex<CancellationToken>,
     authority: Authority,
     /// User and token.
     tokens: Vec<(String, String)>,
@@ -181,7 +184,7 @@ impl Server {
             core: Arc::new(core),
             metrics: Metrics::default(),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
-            stop: CancellationToken::new(),
+            serving: Mutex::default(),
             authority: Authority::generate()?,
             tokens,
             address: OnceLock::new(),
@@ -208,9 +211,9 @@ impl Server {
         Arc::clone(&self.inner.watches).try_acquire_owned().ok()
     }
 
-    /// Ends with the server.
-    pub(super) async fn stopped(&self) {
-        self.inner.stop.cancelled().await;
+    /// What ends the watches that begin now.
+    pub(super) fn serving(&self) -> CancellationToken {
+        self.inner.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A random part of `limit`.
@@ -241,7 +244,8 @@ impl Server {
         Ok(listener)
     }
 
-    /// Serves HTTPS until `stop`; then watches end.
+    /// Serves HTTPS until `stop`; then watches end. It may be called again, for the same objects on
+    /// another listener.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -249,12 +253,8 @@ impl Server {
     ) -> Result<(), ServeError> {
         let address = listener.local_addr().map_or(IpAddr::from(Ipv4Addr::LOCALHOST), |a| a.ip());
         let identity = self.inner.authority.identity(address)?;
-        let ended = self.inner.stop.clone();
-        let watchdog = stop.clone();
-        tokio::select! {
-            () = http::run(&self, &listener, identity, &stop) => {}
-            () = async { watchdog.cancelled().await; ended.cancel(); std::future::pending().await } => {}
-        }
+        self.inner.serving.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&stop);
+        http::run(&self, &listener, identity, &stop).await;
         Ok(())
     }
 

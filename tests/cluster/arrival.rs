@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{Scene, annotated, config_map, deployment, is_health, is_synced, resource},
+    common::{Scene, annotated, config_map, crd_path, deployment, is_health, is_synced, resource},
     support::AuditMark,
 };
 
@@ -55,7 +55,7 @@ async fn a_kind_may_arrive_in_the_same_sync_as_its_objects() {
     scene.live_until(gadget, "drift to be put back", |live| live["spec"]["size"] == 3).await;
     scene.event("shop", "DriftCorrected", &["Gadget", ".spec.size", "3", "4"]).await;
     scene.assert_settled("shop").await;
-    scene.plane.kubectl(&["delete", "crd", "gadgets.shop.example", "--wait=false"], None);
+    scene.plane.delete(&crd_path("gadgets.shop.example"));
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn the_destination_namespace_is_made_when_that_is_asked_for() {
     let path = format!("/api/v1/namespaces/{namespace}/configmaps/settings");
     assert!(scene.get(&path).await.is_some());
     scene.assert_settled("shop").await;
-    scene.plane.kubectl(&["delete", "namespace", &namespace, "--wait=false"], None);
+    scene.plane.delete(&format!("/api/v1/namespaces/{namespace}"));
 }
 
 #[tokio::test]
@@ -110,9 +110,7 @@ async fn a_wave_begins_when_the_one_before_it_is_healthy() {
     assert!(scene.live("v1", "configmaps", "early").await.is_some());
     assert!(scene.live("v1", "configmaps", "late").await.is_none());
 
-    let pods =
-        ["annotate", "pods", "-l", "app=middle", "test.steadfast.dev/pod=ready", "--overwrite"];
-    scene.target.kubectl(&pods, None);
+    scene.target.direct_pods("middle-", Some("ready"));
     let app = scene.healthy("shop", &commit).await;
     assert!(is_synced(&app, &commit));
     let made = applied_in_order(&scene);

@@ -90,8 +90,7 @@ async fn an_approval_holds_while_the_sync_that_needs_it_waits() {
             message.contains("Deployment/web") && condition(app, "SyncError").is_none()
         })
         .await;
-    let pods = ["annotate", "pods", "-l", "app=web", "test.steadfast.dev/pod=ready", "--overwrite"];
-    scene.target.kubectl(&pods, None);
+    scene.target.direct_pods("web-", Some("ready"));
     scene.live_until(("v1", "configmaps", "item-0"), "it to be gone", Value::is_null).await;
     scene.until("shop", "the end", |app| phase(app) == "Succeeded").await;
     scene.assert_settled("shop").await;
@@ -102,10 +101,7 @@ async fn what_argo_cd_left_in_sync_is_in_sync_and_becomes_ours_by_the_first_auto
     let Some(scene) = Scene::begin("moved").await else { return };
     let map = config_map("map", &[("key", "git")]);
     let commit = scene.repo.write("shop/map.yaml", &map).commit("Open the shop");
-    scene.target.kubectl(
-        &["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"],
-        Some(&map),
-    );
+    scene.plane.apply_as("argocd-controller", scene.target.name(), &map);
     scene.application("shop", by_hand);
     let app = scene.until("shop", "it to be synced", |app| is_synced(app, &commit)).await;
     assert_eq!(resource(&app, "ConfigMap", "map")["status"], "Synced");

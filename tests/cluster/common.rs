@@ -92,12 +92,9 @@ impl Scene {
         let mut args = vec!["--namespace", home.name()];
         args.extend(restricted.then_some(only.as_str()));
         let manifests = crate::install::install(&args);
-        let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
-        plane.kubectl(&apply, Some(&manifests));
+        plane.apply("", &manifests);
         let account = format!("system:serviceaccount:{home}:steadfast");
-        let asked = ["auth", "can-i", "patch", "secrets", "-n", target.name(), "--as", &account];
-        let settled =
-            async || (plane.try_kubectl(&asked, None).stdout.trim() == "yes").then_some(());
+        let settled = async || plane.may(&account, "patch", "secrets", target.name()).then_some(());
         eventually(LIMIT, "the rights hold", settled).await;
         let mut options = ControllerOptions::new(home.name());
         options.kubeconfig = Some(plane.kubeconfig_of_account(home.name(), "steadfast"));
@@ -314,6 +311,11 @@ impl Scene {
 pub(crate) fn object_path(namespace: &str, version: &str, plural: &str, name: &str) -> String {
     let root = if version.contains('/') { "apis" } else { "api" };
     format!("/{root}/{version}/namespaces/{namespace}/{plural}/{name}")
+}
+
+/// The path of the definition of a custom resource.
+pub(crate) fn crd_path(name: &str) -> String {
+    format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
 }
 
 /// True when an Application is in sync with a commit.

@@ -31,10 +31,7 @@ async fn all_gone(scene: &Scene) {
     for object in [MAP, WEB] {
         scene.live_until(object, "it to be gone", Value::is_null).await;
     }
-    let pods = async || {
-        let pods = scene.target.kubectl(&["get", "pods", "-o", "name"], None);
-        pods.trim().is_empty().then_some(())
-    };
+    let pods = async || scene.target.names("pod").is_empty().then_some(());
     eventually(LIMIT, "the pods to be gone", pods).await;
     let kept = scene.live("v1", "configmaps", "kept").await;
     assert!(kept.is_some(), "Delete=false was not obeyed\n{}", scene.tail());
@@ -43,14 +40,14 @@ async fn all_gone(scene: &Scene) {
 #[tokio::test]
 async fn a_finalizer_takes_the_objects_along() {
     let Some(scene) = open("cascade", &json!([CASCADE])).await else { return };
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     all_gone(&scene).await;
 }
 
 #[tokio::test]
 async fn a_deletion_in_the_background_takes_the_objects_along_too() {
     let Some(scene) = open("backgr", &json!([BACKGROUND])).await else { return };
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     all_gone(&scene).await;
 }
 
@@ -75,7 +72,7 @@ async fn an_object_that_asks_for_a_word_holds_the_whole_deletion_until_it_is_giv
     // A word from before the deletion is no word about it.
     let early = json!({"metadata": {"annotations": {APPROVED: "2026-01-01T00:00:00Z"}}});
     scene.patch("shop", &early);
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     let message = scene.condition("shop", "DeletionError").await;
     println!("a deletion that waits for a word as people see it: {message}");
     assert!(message.contains("/precious") && message.contains(APPROVED), "{message}");
@@ -105,7 +102,7 @@ async fn an_application_may_say_that_all_of_its_objects_stay() {
         app["spec"]["syncPolicy"]["syncOptions"] = json!(["Delete=false"]);
     });
     scene.healthy("shop", &commit).await;
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     scene.until("shop", "the application to be gone", Value::is_null).await;
     assert!(scene.live("v1", "configmaps", "settings").await.is_some(), "{}", scene.tail());
     assert!(scene.live("v1", "configmaps", "goes").await.is_none(), "{}", scene.tail());
@@ -135,7 +132,7 @@ async fn an_application_that_holds_itself_waits_for_a_word_and_then_goes() {
     scene.repo.remove("shop/shop.json").commit("Forget the application");
     let message = scene.condition("shop", "SyncError").await;
     assert!(message.contains("Application") && message.contains(APPROVED), "{message}");
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     scene.until("shop", "the application to be gone", Value::is_null).await;
     assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "{}", scene.tail());
 }
@@ -144,7 +141,7 @@ async fn an_application_that_holds_itself_waits_for_a_word_and_then_goes() {
 async fn without_a_finalizer_the_objects_stay() {
     let Some(scene) = open("orphan", &json!([])).await else { return };
     let mark = scene.plane.audit_mark();
-    scene.home.kubectl(&["delete", "application", "shop"], None);
+    scene.home.delete("application", "shop");
     stays(&scene, mark).await;
 }
 
@@ -181,7 +178,7 @@ async fn stays(scene: &Scene, mark: AuditMark) {
 async fn an_application_made_anew_takes_its_objects_over() {
     let Some(scene) = open("again", &json!([])).await else { return };
     let before = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
-    scene.home.kubectl(&["delete", "application", "shop"], None);
+    scene.home.delete("application", "shop");
     scene.until("shop", "the application to be gone", Value::is_null).await;
     scene.repo.remove("shop/config.yaml");
     let commit = scene.repo.commit("Remove the settings");
@@ -201,7 +198,7 @@ async fn an_application_with_another_name_takes_over_what_one_left_behind() {
     let message = scene.condition("store", "SharedResourceWarning").await;
     assert!(message.contains("shop"), "{message}");
     let before = scene.live("apps/v1", "deployments", "web").await.expect("it is there");
-    scene.home.kubectl(&["delete", "application", "shop"], None);
+    scene.home.delete("application", "shop");
 
     let commit = scene.repo.head();
     let app = scene.healthy("store", &commit).await;

@@ -41,7 +41,7 @@ async fn deploy_and_close(scene: &Scene, name: &str, file: &str, (old, new): (&s
     assert!(images(&app).iter().any(|image| image.ends_with(new)), "{:#}", app["status"]);
     assert!(app["status"]["conditions"].is_null(), "{:#}", app["status"]);
     scene.assert_settled(name).await;
-    scene.home.kubectl(&["delete", "application", name, "--wait=false"], None);
+    scene.home.delete("application", name);
     scene.until(name, "the application to be gone", Value::is_null).await;
     let namespace = format!("/api/v1/namespaces/{name}");
     let left = scene.get(&namespace).await;

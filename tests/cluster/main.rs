@@ -10,34 +10,15 @@ mod support;
 #[path = "../support/git.rs"]
 mod git;
 
-mod common;
-mod settled;
-mod told;
+// Its files name each other from the root.
+#[path = "scenarios.rs"]
+mod scenarios;
+use scenarios::{common, install};
 
-mod arrival;
-mod attempts;
-mod bad_input;
 mod bed;
-mod chaos;
-mod command_line;
 mod conformance;
-mod deletion;
-mod deploy;
-mod drift;
 mod embedded_answers;
 mod embedded_kubectl;
 mod embedded_load;
-mod examples;
-mod install;
-mod malformed;
-mod operations;
-mod ownership;
-mod probes;
-mod projects;
 mod protobuf_table;
-mod prune;
-mod repositories;
 mod schema_table;
-mod shared;
-mod status_api;
-mod yields;

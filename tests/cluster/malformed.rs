@@ -26,7 +26,7 @@ async fn an_application_that_cannot_be_read_says_which_field_and_stops_no_other(
     scene.application("shop", |_| ());
     scene.healthy("shop", &commit).await;
     scene.assert_settled("shop").await;
-    scene.home.kubectl(&["delete", "application", "shop"], None);
+    scene.home.delete("application", "shop");
     scene.until("shop", "it to be gone", Value::is_null).await;
 
     scene.patch("bad", &json!({"spec": {"source": {"kustomize": null}}}));
@@ -47,7 +47,7 @@ async fn an_application_that_cannot_be_read_is_deleted_with_its_objects() {
     let replicas = json!([{"name": "web", "count": 3_000_000_000_u32}]);
     scene.patch("shop", &json!({"spec": {"source": {"kustomize": {"replicas": replicas}}}}));
     scene.condition("shop", "InvalidSpecError").await;
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     scene.until("shop", "the application to be gone", Value::is_null).await;
     assert!(scene.live("v1", "configmaps", "settings").await.is_none(), "{}", scene.tail());
 }
@@ -64,7 +64,7 @@ async fn an_application_whose_cluster_is_not_known_keeps_its_finalizer_and_says_
     let there = json!({"server": "https://elsewhere.example"});
     scene.patch("shop", &json!({"spec": {"destination": there}}));
     scene.condition("shop", "InvalidSpecError").await;
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     let message = scene.condition("shop", "DeletionError").await;
     println!("objects out of reach as people see them: {message}");
     let parts = ["elsewhere.example", "spec.destination", "finalizer"];
@@ -76,7 +76,7 @@ async fn an_application_whose_cluster_is_not_known_keeps_its_finalizer_and_says_
         app["spec"]["destination"] = json!({"server": "https://elsewhere.example"});
     });
     scene.condition("depot", "InvalidSpecError").await;
-    scene.home.kubectl(&["delete", "application", "depot", "--wait=false"], None);
+    scene.home.delete("application", "depot");
     let message = scene.condition("depot", "DeletionError").await;
     assert!(message.contains("elsewhere.example"), "{message}");
     // What is here went all the same.

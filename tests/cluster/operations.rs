@@ -165,11 +165,12 @@ async fn a_sync_that_fails_is_tried_again_until_the_cause_is_gone() {
     assert_eq!(results[0]["status"], "SyncFailed", "{results:#}");
     scene.event("shop", "ConditionRaised", &["settings", &namespace]).await;
 
-    scene.plane.kubectl(&["create", "namespace", &namespace], None);
+    let object = json!({"metadata": {"name": namespace}});
+    scene.plane.must_request("POST", "/api/v1/namespaces", Some(&object));
     let app = scene.healthy("shop", &commit).await;
     assert!(ended(&app, "Succeeded", "successfully synced"), "{:#}", app["status"]);
     scene.assert_settled("shop").await;
-    scene.plane.kubectl(&["delete", "namespace", &namespace, "--wait=false"], None);
+    scene.plane.delete(&format!("/api/v1/namespaces/{namespace}"));
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ async fn what_a_project_forbids_is_neither_pruned_nor_deleted_with_the_applicati
     assert_eq!((&entry["status"], &entry["requiresPruning"]), (&json!("Unknown"), &Value::Null));
     assert!(scene.live("v1", "secrets", "first").await.is_some());
 
-    scene.home.kubectl(&["delete", "application", "shop", "--wait=false"], None);
+    scene.home.delete("application", "shop");
     scene.until("shop", "the application to be gone", Value::is_null).await;
     scene.event("shop", "LeftBehind", &["/first", "/second", "project team"]).await;
     for name in ["first", "second"] {

@@ -44,8 +44,7 @@ async fn what_git_no_longer_names_goes_when_the_rest_is_healthy() {
     scene.until("shop", "the prune to wait for the new one", waits).await;
     assert!(scene.live("apps/v1", "deployments", "old").await.is_some());
 
-    let pods = ["annotate", "pods", "-l", "app=new", "test.steadfast.dev/pod=ready", "--overwrite"];
-    scene.target.kubectl(&pods, None);
+    scene.target.direct_pods("new-", Some("ready"));
     scene.healthy("shop", &commit).await;
     let old = ("apps/v1", "deployments", "old");
     scene.live_until(old, "the old one to be gone", Value::is_null).await;

@@ -39,10 +39,10 @@ async fn kubernetes_says_who_may_see_and_who_may_act() {
     let commit = scene.repo.commit("first");
     scene.application("shop", |_| {});
     scene.content("shop", &commit).await;
-    let role = ["create", "role", "look", "--verb=get,list", "--resource=applications.argoproj.io"];
-    scene.home.kubectl(&role, None);
-    let binding = ["create", "rolebinding", "look", "--role=look", "--group=viewers"];
-    scene.home.kubectl(&binding, None);
+    let viewers = json!({
+        "kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "viewers",
+    });
+    scene.home.grant("look", &viewers, "argoproj.io", "applications", &["get", "list"]);
 
     let [admin, viewer, nobody] =
         ["admin", "viewer", "nobody"].map(|user| token_of(&scene.plane, user));

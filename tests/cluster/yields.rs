@@ -28,7 +28,7 @@ async fn replicas_that_git_gives_up_stay_as_the_autoscaler_set_them() {
     // We own the field from here on.
     let commit = scene.repo.write("shop/scale.yaml", scale).commit("Scale by load");
     scene.until("shop", "the autoscaler", |app| is_synced(app, &commit)).await;
-    scene.target.kubectl(&["scale", "deployment", "web", "--replicas=4"], None);
+    scene.target.scale("web", 4);
     scene.live_until(WEB, "4 pods", |live| live["status"]["readyReplicas"] == 4).await;
 
     let commit = scene
@@ -59,7 +59,7 @@ async fn an_object_with_a_rule_that_cannot_be_read_is_not_written_and_the_rest_g
     scene.healthy("shop", &commit).await;
 
     // Somebody else decides about the image; Git changes another field and another object.
-    scene.target.kubectl(&["set", "image", "deployment/web", "web=shop/web:9.9"], None);
+    scene.target.set_image("web", "web", "shop/web:9.9");
     scene.repo.replace("shop/web.yaml", "replicas: 1", "replicas: 2");
     scene.repo.replace("shop/config.yaml", "green", "red");
     scene.repo.commit("Change both");
@@ -100,7 +100,7 @@ async fn an_ignored_item_of_a_list_is_left_as_it_is_and_the_rest_goes_on() {
     scene.assert_settled("shop").await;
 
     // Somebody else decides about the image, and Git about the label.
-    scene.target.kubectl(&["set", "image", "deployment/web", "web=shop/web:9.9"], None);
+    scene.target.set_image("web", "web", "shop/web:9.9");
     scene.live_until(WEB, "the image", |live| image(live) == "shop/web:9.9").await;
     scene.assert_settled("shop").await;
     scene.repo.replace(

@@ -12,7 +12,7 @@ pub struct AuditMark {
 }
 
 impl AuditMark {
-    /// Now, with the log `place` bytes long.
+    /// Now, with the log `place` bytes or, of the embedded server, events long.
     pub(super) fn now(place: u64) -> Self {
         Self { place, at: Timestamp::now() }
     }

@@ -1,11 +1,15 @@
-//! A real control plane on loopback: etcd, API server, controller manager, scheduler, and kwok,
-//! which plays three nodes and their pods.
+//! A control plane on loopback. A real one: etcd, API server, controller manager, scheduler, and
+//! kwok, which plays three nodes and their pods. Or the embedded one, with the same ways into it.
+//!
+//! Which of the two is decided by the test binary, see [`is_embedded`].
 //!
 //! Everything here blocks and may be called from synchronous and asynchronous tests alike, except
 //! the functions that are `async`.
 
 mod access;
 mod components;
+mod embedded;
+mod hands;
 mod namespace;
 
 use std::{
@@ -26,6 +30,7 @@ use super::{
     testbed::TestBed,
 };
 pub use components::Component;
+use embedded::Embedded;
 pub use namespace::Namespace;
 
 /// What a control plane of its own is like.
@@ -37,7 +42,7 @@ pub struct PlaneOptions {
     pub nodes: u32,
     /// Whether the API server writes an audit log.
     pub audit: bool,
-    /// Further arguments of the API server.
+    /// Further arguments of the API server, which the embedded one does not have.
     pub api_server_args: Vec<String>,
 }
 
@@ -47,11 +52,18 @@ impl Default for PlaneOptions {
     }
 }
 
+/// Whether the control planes of this test binary are embedded ones. The scenarios don't ask.
+pub fn is_embedded() -> bool {
+    env!("CARGO_CRATE_NAME") == "embedded_cluster"
+}
+
 /// A running control plane. Dropping it, or the end of the test process, ends all of it.
 pub struct ControlPlane {
     options: PlaneOptions,
+    /// What answers in place of all programs.
+    embedded: Option<Embedded>,
     programs: BTreeMap<Component, PathBuf>,
-    kubectl: PathBuf,
+    kubectl: Option<PathBuf>,
     /// Everything that it writes, but for the logs.
     dir: PathBuf,
     logs: PathBuf,
@@ -83,10 +95,20 @@ impl ControlPlane {
         Self::start("own", options)
     }
 
+    /// True when the test bed has kubectl, which only a real control plane implies.
+    #[track_caller]
+    pub fn has_kubectl(&self) -> bool {
+        self.kubectl.is_some()
+            || TestBed::get().programs(&group(Location::caller()), ["kubectl"]).is_some()
+    }
+
     fn find_programs(
         group: &str,
         workloads: bool,
-    ) -> Option<(BTreeMap<Component, PathBuf>, PathBuf)> {
+    ) -> Option<(BTreeMap<Component, PathBuf>, Option<PathBuf>)> {
+        if is_embedded() {
+            return Some(Default::default());
+        }
         let bed = TestBed::get();
         let mut programs = BTreeMap::new();
         for component in Component::ALL {
@@ -96,7 +118,7 @@ impl ControlPlane {
             }
         }
         let [kubectl] = bed.programs(group, ["kubectl"])?;
-        Some((programs, kubectl.to_owned()))
+        Some((programs, Some(kubectl.to_owned())))
     }
 
     fn start(name: &str, options: PlaneOptions) -> Option<Self> {
@@ -106,23 +128,31 @@ impl ControlPlane {
         let dir = process::scratch_dir(name);
         let logs = logs_dir().join(dir.file_name().expect("it has a name"));
         fs::create_dir_all(&logs).expect("the build directory is writable");
+        let ports = Ports::find();
+        let embedded = is_embedded().then(|| Embedded::new(&options, ports.api_server));
         let plane = Self {
+            admin_token: embedded
+                .as_ref()
+                .map_or_else(access::random_token, |embedded| embedded.token("admin")),
             options,
+            embedded,
             programs,
             kubectl,
             authority: Authority::generate(),
-            admin_token: access::random_token(),
-            ports: Ports::find(),
+            ports,
             running: Mutex::default(),
             dir,
             logs,
         };
         // The plane is complete before anything is started: a panic from here on drops it.
-        plane.write_files();
-        plane.start_component(Component::Etcd);
+        plane.write_kubeconfigs();
+        if plane.embedded.is_none() {
+            plane.write_files();
+            plane.start_component(Component::Etcd);
+        }
         plane.start_api_server();
         plane.grant_viewer();
-        if plane.options.workloads {
+        if plane.embedded.is_none() && plane.options.workloads {
             for component in [Component::ControllerManager, Component::Scheduler, Component::Kwok] {
                 plane.start_component(component);
             }
@@ -157,12 +187,16 @@ impl ControlPlane {
         ] {
             fs::write(self.dir.join(name), text).expect("the directory of the run is writable");
         }
-        for (user, token) in [
-            ("admin", self.admin_token.as_str()),
-            ("viewer", "viewer-token"),
-            ("nobody", "nobody-token"),
-        ] {
-            self.write_kubeconfig(user, &self.url(), token);
+    }
+
+    fn write_kubeconfigs(&self) {
+        for user in ["admin", "viewer", "nobody"] {
+            let token = match &self.embedded {
+                Some(embedded) => embedded.token(user),
+                None if user == "admin" => self.admin_token.clone(),
+                None => format!("{user}-token"),
+            };
+            self.write_kubeconfig(user, &self.url(), &token);
         }
     }
 
@@ -173,10 +207,11 @@ impl ControlPlane {
 
     /// The certificate of the authority that signed the API server's, PEM.
     pub fn ca_pem(&self) -> String {
-        self.authority.pem()
+        self.embedded.as_ref().map_or_else(|| self.authority.pem(), Embedded::ca_pem)
     }
 
-    /// The authority itself, for servers that the same clients have to trust.
+    /// An authority for servers that clients with a kubeconfig of this plane trust as well. A real
+    /// API server has its certificate from it, too.
     pub fn authority(&self) -> &Authority {
         &self.authority
     }

@@ -9,6 +9,7 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{negotiate::Form, present::View, reply::Reply};
 use crate::embedded::{
@@ -31,6 +32,8 @@ struct Stream {
     first: bool,
     over: bool,
     end: Instant,
+    /// The server stops to serve.
+    stop: CancellationToken,
     bookmark: Instant,
     _place: OwnedSemaphorePermit,
 }
@@ -56,6 +59,7 @@ pub(super) fn reply(
         first: true,
         over: false,
         end,
+        stop: server.serving(),
         bookmark: start + BOOKMARK_EVERY,
         _place: place,
     };
@@ -74,11 +78,10 @@ impl Stream {
             if !told.is_empty() {
                 return Some(self.lines(told));
             }
-            let server = self.server.clone();
             tokio::select! {
                 there = self.watch.changed() => self.over |= !there,
                 () = sleep_until(self.end) => self.over = true,
-                () = server.stopped() => self.over = true,
+                () = self.stop.cancelled() => self.over = true,
                 () = sleep_until(self.bookmark) => {
                     self.bookmark = Instant::now() + BOOKMARK_EVERY;
                     if let Some(bookmark) = self.watch.bookmark() {

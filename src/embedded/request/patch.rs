@@ -167,12 +167,17 @@ impl Core {
         options: &WriteOptions,
     ) -> Result<Answer, Status> {
         let kind = &*target.kind;
-        let applied = applied_object(target, part, applied)?;
+        let sent = applied;
+        let applied = applied_object(target, part, sent)?;
         let writer = self.writer(kind, part, options);
-        let merge = |live: Option<&Value>| match kind.node() {
-            Some(node) => managed::apply(node, live, &applied, &writer.borrow(), options.force)
-                .map_err(unapplied),
-            None => Err(Status::internal("this kind has no schema")),
+        let merge = |live: Option<&Value>| {
+            let node = kind.node().ok_or_else(|| Status::internal("this kind has no schema"))?;
+            let merged = managed::apply(node, live, &applied, &writer.borrow(), options.force);
+            let merged = merged.map_err(unapplied)?;
+            match schema::conversion_error(node, &merged).filter(|_| kind.custom.is_none()) {
+                Some(why) => Err(unconvertible(sent, &why)),
+                None => Ok(merged),
+            }
         };
         let known = self.store.get(&kind.group_kind(), &target.key()).is_some();
         if !known && part == Part::Main {
@@ -203,6 +208,19 @@ fn unapplied(refusal: Refusal) -> Status {
         Refusal::BadRequest(message) => Status::bad_request(message),
         Refusal::Untyped(message) => Status::new(500, "", message),
     }
+}
+
+/// What the real server says of a merged object that does not fit the types of its kind.
+fn unconvertible(sent: &Value, why: &str) -> Status {
+    let text = |key: &str| sent[key].as_str().unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    let version = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
+    let (namespace, name) = (meta::namespace(sent), meta::name(sent));
+    let message = format!(
+        "failed to convert new object ({namespace}/{name}; {version}, Kind={kind}) to proper \
+         version: unable to convert unstructured object to {version}, Kind={kind}: {why}"
+    );
+    Status::new(500, "", message)
 }
 
 /// The configuration that is applied: of the right kind, name and namespace, without the parts

@@ -55,7 +55,16 @@ fn collect(node: Node<'_>, value: &Value, path: &mut String, unknown: &mut Vec<S
 ///
 /// The answer of a server begins with `KIND in version "v1" cannot be handled as a KIND: `.
 pub(crate) fn type_error(node: Node<'_>, object: &Value) -> Option<String> {
-    let mut place = Place { holder: None, fields: Vec::new() };
+    let mut place = Place { holder: None, fields: Vec::new(), converts: false };
+    wrong(node, object, &mut place)
+}
+
+/// The same for an object that was merged by a server-side apply, which is not decoded but
+/// converted: an integer that is too large is cut to its size and no error.
+///
+/// The answer of a server begins with `failed to convert new object `.
+pub(crate) fn conversion_error(node: Node<'_>, object: &Value) -> Option<String> {
+    let mut place = Place { holder: None, fields: Vec::new(), converts: true };
     wrong(node, object, &mut place)
 }
 
@@ -63,6 +72,8 @@ pub(crate) fn type_error(node: Node<'_>, object: &Value) -> Option<String> {
 struct Place<'s> {
     holder: Option<&'s str>,
     fields: Vec<&'s str>,
+    /// Values are converted one by one, so that nobody knows the place.
+    converts: bool,
 }
 
 impl Place<'_> {
@@ -84,7 +95,7 @@ impl Place<'_> {
     }
 
     fn mismatch(&self, value: &str, wanted: &str) -> String {
-        match self.holder {
+        match self.holder.filter(|_| !self.converts) {
             Some(holder) => {
                 let path = self.fields.join(".");
                 format!(
@@ -152,7 +163,14 @@ fn inlined(holder: &str, field: &str) -> Option<&'static str> {
 fn wrong_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Option<String> {
     let kind = kind_of(value);
     match (scalar, value) {
+        (Scalar::Bytes, Value::String(text)) if place.converts => {
+            wrong_base64(text).map(|why| format!("error decoding from json: {why}"))
+        }
         (Scalar::Bytes, Value::String(text)) => wrong_base64(text),
+        (Scalar::Int32 | Scalar::Int64, Value::Number(number)) if place.converts => {
+            let wanted = go_scalar(scalar);
+            number.is_f64().then(|| format!("cannot convert float64 to {wanted}"))
+        }
         (Scalar::String | Scalar::IntOrString, Value::String(_))
         | (Scalar::Boolean, Value::Bool(_))
         | (Scalar::Number, Value::Number(_)) => None,

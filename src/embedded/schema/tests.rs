@@ -106,6 +106,45 @@ fn what_go_would_not_decode_is_named_as_go_names_it() {
 }
 
 #[test]
+fn what_is_merged_is_converted_as_the_real_server_converts() {
+    let container =
+        |container: Value| json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+    let table = [
+        (json!({"spec": {"replicas": 2}}), None),
+        // Cut to its size.
+        (json!({"spec": {"replicas": 3_000_000_000_u32}}), None),
+        (json!({"spec": {"replicas": 1.5}}), Some("cannot convert float64 to int32")),
+        (
+            json!({"metadata": {"creationTimestamp": "gestern"}}),
+            Some(
+                "parsing time \"gestern\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \
+                 \"gestern\" as \"2006\"",
+            ),
+        ),
+        (
+            json!({"spec": {"strategy": {"rollingUpdate": {"maxSurge": true}}}}),
+            Some("json: cannot unmarshal bool into Go value of type int32"),
+        ),
+        (
+            container(json!({"resources": {"limits": {"cpu": "much"}}})),
+            Some(
+                "quantities must match the regular expression \
+                 '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+            ),
+        ),
+    ];
+    for (object, expected) in table {
+        let found = conversion_error(kind("apps/v1", "Deployment"), &object);
+        assert_eq!(found.as_deref(), expected, "{object}");
+    }
+    let secret = json!({"data": {"token": "hunter2!"}});
+    assert_eq!(
+        conversion_error(kind("v1", "Secret"), &secret).as_deref(),
+        Some("error decoding from json: illegal base64 data at input byte 7")
+    );
+}
+
+#[test]
 fn unknown_fields_have_paths() {
     let object = json!({
         "apiVersion": "v1", "kind": "Pod",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::quiet;
-use crate::common::{Scene, config_map, resource};
+use crate::common::{Scene, config_map, crd_path, resource};
 
 /// A CRD for a group of its own, with `spec.size` as an integer.
 fn definition(group: &str) -> String {
@@ -46,7 +46,7 @@ async fn a_kind_may_arrive_in_the_same_sync_as_its_objects() {
 
     // Both go in one commit, too; the definition, which everybody's objects would go with, not
     // without a word.
-    let crds = || scene.plane.kubectl(&["get", "crd", "-o", "name"], None);
+    let crd = crd_path("things.arriving.example");
     scene.repo.remove("shop/a.yaml").remove("shop/z.json");
     scene.repo.write("shop/rest.yaml", &config_map("rest", &[]));
     let commit = scene.repo.commit("neither");
@@ -58,10 +58,10 @@ async fn a_kind_may_arrive_in_the_same_sync_as_its_objects() {
     let app = scene.refresh("shop", "hard").await;
     let entry = resource(&app, "CustomResourceDefinition", "things.arriving.example");
     assert_eq!(entry["requiresDeletionConfirmation"], true, "{entry:#}");
-    assert!(crds().contains("things.arriving.example"), "{}", crds());
+    assert!(scene.get(&crd).await.is_some());
     scene.approve("shop").await;
     scene.content("shop", &commit).await;
-    assert!(!crds().contains("things.arriving.example"), "{}", crds());
+    assert!(scene.get(&crd).await.is_none());
 }
 
 #[tokio::test]
@@ -78,9 +78,9 @@ async fn a_kind_that_arrives_later_is_used_without_another_commit() {
     scene.live_until(("v1", "configmaps", "keep"), "the other object", there).await;
     quiet(&scene).await;
 
-    scene.plane.kubectl(&["apply", "-f", "-"], Some(&definition(group)));
+    scene.plane.apply("", &definition(group));
     scene.content("shop", &commit).await;
     assert!(scene.live("later.example/v1", "things", "first").await.is_some());
     scene.assert_settled("shop").await;
-    scene.plane.kubectl(&["delete", "crd", "things.later.example", "--wait=false"], None);
+    scene.plane.delete(&crd_path("things.later.example"));
 }

@@ -73,7 +73,7 @@ async fn what_a_project_forbids_is_not_done_until_it_permits_it() {
     told(&scene, "object", &object).await;
     told(&scene, "elsewhere", &["does not permit the destination"]).await;
     told(&scene, "nobody", &nobody).await;
-    assert_eq!(other.kubectl(&["get", "configmap", "guest", "--ignore-not-found"], None), "");
+    assert!(!other.names("configmap").contains(&"guest".to_owned()));
 
     project(&[target, other.name()], &scene.repo.url());
     scene.content("object", &commit).await;
@@ -82,7 +82,7 @@ async fn what_a_project_forbids_is_not_done_until_it_permits_it() {
     project(&[target, other.name()], "https://git.example/*");
     let repository = ["does not permit the repository", "sourceRepos"];
     expect(&scene, "elsewhere", "InvalidSpecError", &repository).await;
-    assert_ne!(other.kubectl(&["get", "configmap", "elsewhere", "-o", "name"], None), "");
+    assert!(other.names("configmap").contains(&"elsewhere".to_owned()));
 }
 
 /// The rights of an account that steers a controller and may read ConfigMaps of all namespaces.
@@ -119,15 +119,14 @@ async fn what_the_account_may_not_do_is_told_with_the_right_that_is_missing() {
         // The account lives beside the applications.
         let home = &options.namespace;
         let kubeconfig = admin.service_account(home, "limited");
-        admin.kubectl(&["apply", "-f", "-"], Some(&rights(home)));
+        admin.apply("", &rights(home));
         options.kubeconfig = Some(kubeconfig);
     })
     .await;
-    let account = format!("--serviceaccount={}:limited", scene.home.name());
-    let role = ["create", "role", "limited", "--verb=*", "--resource=configmaps"];
-    scene.target.kubectl(&role, None);
-    let binding = ["create", "rolebinding", "limited", "--role=limited", &account];
-    scene.target.kubectl(&binding, None);
+    let account = json!({
+        "kind": "ServiceAccount", "name": "limited", "namespace": scene.home.name(),
+    });
+    scene.target.grant("limited", &account, "", "configmaps", &["*"]);
     scene.repo.write("write/keep.yaml", &config_map("write-keep", &[("key", "one")]));
     scene.repo.write("write/other.yaml", &in_namespace("guest", other.name()));
     scene.repo.write("list/keep.yaml", &config_map("list-keep", &[("key", "one")]));

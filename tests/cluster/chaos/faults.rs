@@ -63,7 +63,8 @@ fn writes(scene: &Scene, mark: AuditMark) -> usize {
 
 /// What somebody does whom no watch sees.
 fn drift(scene: &Scene) {
-    scene.target.kubectl(&["delete", "configmap", "kept-000", "kept-001"], None);
+    scene.target.delete("configmap", "kept-000");
+    scene.target.delete("configmap", "kept-001");
     scene.target.patch("configmap", "kept-002", &json!({"data": {"v": "drift"}}));
 }
 

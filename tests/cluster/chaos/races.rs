@@ -57,8 +57,7 @@ async fn a_newer_commit_replaces_a_sync_that_waits() {
     scene.deployed(PATH, &good).await;
     println!("replaced after {:.1?}", begin.elapsed());
     scene.assert_deployed(&wanted(2)).await;
-    let left = scene.target.kubectl(&["get", "deployments", "-o", "name"], None);
-    assert_eq!(left, "");
+    assert_eq!(scene.target.names("deployment"), [""; 0]);
 }
 
 #[tokio::test]
@@ -82,8 +81,7 @@ async fn an_operation_that_is_asked_for_during_another_is_done_afterwards() {
     let operation = json!({"initiatedBy": {"username": "ann"}, "sync": {"prune": true}});
     scene.patch(PATH, &json!({"operation": operation}));
     // The automated one ends well once its first wave is healthy.
-    let pods = ["annotate", "pods", "--all", "test.steadfast.dev/pod-"];
-    scene.target.kubectl(&pods, None);
+    scene.target.direct_pods("", None);
     scene
         .until(PATH, "the operation of ann", |app| {
             let state = &app["status"]["operationState"];

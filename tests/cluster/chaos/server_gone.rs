@@ -44,7 +44,7 @@ async fn a_stopped_a_killed_and_a_restarted_api_server_are_outlived_without_a_wr
         plane.start_api_server();
         scene.deployed(PATH, &commit).await;
         // Somebody is faster than our watches.
-        target.kubectl(&["delete", "configmap", "kept-003"], None);
+        target.delete("configmap", "kept-003");
         scene.hold(&wanted(round)).await;
         let writes = scene.all_writes_since(mark).into_iter();
         let writes = writes.filter(|event| event.resource != "events").count();
@@ -62,7 +62,8 @@ async fn a_stopped_a_killed_and_a_restarted_api_server_are_outlived_without_a_wr
 
         // Between two commits, and with drift as soon as the server is back.
         plane.restart_api_server();
-        target.kubectl(&["delete", "configmap", "kept-000", "kept-001"], None);
+        target.delete("configmap", "kept-000");
+        target.delete("configmap", "kept-001");
         target.patch("configmap", "kept-002", &json!({"data": {"v": "drift"}}));
         scene.hold(&wanted(round)).await;
         scene.deploy(&wanted(round + 1)).await;

@@ -20,7 +20,7 @@ async fn two_controllers_by_mistake_come_to_agree() {
     for round in 1..5 {
         scene.commit(&wanted(round));
         scene.hold(&wanted(round)).await;
-        scene.target.kubectl(&["delete", "configmap", "kept-000"], None);
+        scene.target.delete("configmap", "kept-000");
         scene.hold(&wanted(round)).await;
     }
     let mut writes = scene.all_writes_since(mark);

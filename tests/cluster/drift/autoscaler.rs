@@ -32,7 +32,7 @@ async fn replicas_that_an_autoscaler_sets_are_left_alone() {
     scene.assert_settled("shop").await;
 
     let mark = scene.plane.audit_mark();
-    scene.target.kubectl(&["scale", "deployment", "web", "--replicas=4"], None);
+    scene.target.scale("web", 4);
     let web = ("apps/v1", "deployments", "web");
     scene.live_until(web, "4 ready pods", |live| live["status"]["readyReplicas"] == 4).await;
     let app = scene.refresh("shop", "hard").await;
@@ -70,7 +70,7 @@ async fn replicas_that_nobody_else_decides_about_are_put_back() {
         .commit("Open the shop");
     scene.application("shop", |_| ());
     scene.healthy("shop", &commit).await;
-    scene.target.kubectl(&["scale", "deployment", "web", "--replicas=4"], None);
+    scene.target.scale("web", 4);
     scene.event("shop", "DriftCorrected", &[".spec.replicas", "2", "4"]).await;
     let web = ("apps/v1", "deployments", "web");
     scene.live_until(web, "2 replicas", |live| replicas(live) == 2).await;

@@ -20,6 +20,7 @@ use super::{ControlPlane, off_runtime, poll};
 use crate::support::{
     audit::{AuditEvent, AuditMark, RequestCount},
     process::{Guarded, Output},
+    testbed::TestBed,
 };
 
 impl ControlPlane {
@@ -40,7 +41,11 @@ impl ControlPlane {
     /// authority.
     pub fn write_kubeconfig(&self, name: &str, server: &str, token: &str) -> PathBuf {
         let path = self.dir.join(format!("{name}.kubeconfig"));
-        let ca = BASE64_STANDARD.encode(self.ca_pem());
+        let mut ca = self.ca_pem();
+        if self.embedded.is_some() {
+            ca.push_str(&self.authority.pem());
+        }
+        let ca = BASE64_STANDARD.encode(ca);
         let cluster = json!({"server": server, "certificate-authority-data": ca});
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
@@ -103,6 +108,17 @@ impl ControlPlane {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(u16, String), String> {
+        let body = body.map(|body| ("application/json", body.to_string()));
+        self.send(method, path, body)
+    }
+
+    /// The same with a body of any media type.
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&'static str, String)>,
+    ) -> Result<(u16, String), String> {
         let url = format!("{}{path}", self.url());
         let send = || -> Result<(u16, String), reqwest::Error> {
             let ca = reqwest::Certificate::from_pem(self.ca_pem().as_bytes())?;
@@ -114,8 +130,8 @@ impl ControlPlane {
                 .build()?;
             let method = method.parse().expect("a method of HTTP");
             let mut request = client.request(method, url).bearer_auth(&self.admin_token);
-            if let Some(body) = body {
-                request = request.json(body);
+            if let Some((kind, text)) = body {
+                request = request.header("content-type", kind).body(text);
             }
             let answer = request.send()?;
             Ok((answer.status().as_u16(), answer.text()?))
@@ -126,7 +142,16 @@ impl ControlPlane {
     /// [`Self::request`] that must be answered with success.
     #[track_caller]
     pub fn must_request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
-        match self.request(method, path, body) {
+        Self::must(method, path, self.request(method, path, body))
+    }
+
+    #[track_caller]
+    pub(super) fn must(
+        method: &str,
+        path: &str,
+        answer: Result<(u16, String), String>,
+    ) -> (u16, String) {
+        match answer {
             Ok((code, text)) if (200..300).contains(&code) => (code, text),
             Ok((code, text)) => panic!("{method} {path} was answered with {code}: {text}"),
             Err(error) => panic!("{method} {path} was not answered: {error}"),
@@ -148,21 +173,22 @@ impl ControlPlane {
     }
 
     pub(super) fn kubectl_command(&self) -> Guarded {
-        Guarded::new(&self.kubectl)
+        let kubectl = self.kubectl.clone().or_else(|| {
+            let [kubectl] = TestBed::get().programs("kubectl", ["kubectl"])?;
+            Some(kubectl.to_owned())
+        });
+        Guarded::new(kubectl.expect("the scenario asks for kubectl first"))
             .arg(format!("--kubeconfig={}", self.kubeconfig().display()))
             .arg(format!("--cache-dir={}", self.dir.join("kubectl-cache").display()))
             .env("HOME", &self.dir)
             .env_remove("KUBECONFIG")
     }
 
-    /// `kubectl apply -f -` of YAML or JSON, with a namespace for objects that name none.
-    #[track_caller]
-    pub fn apply(&self, namespace: &str, manifests: &str) {
-        self.kubectl(&["apply", "-n", namespace, "-f", "-"], Some(manifests));
-    }
-
     /// Where the audit log ends now.
     pub fn audit_mark(&self) -> AuditMark {
+        if let Some(embedded) = &self.embedded {
+            return AuditMark::now(embedded.seen_count() as u64);
+        }
         AuditMark::now(fs::metadata(self.dir.join("audit.log")).map_or(0, |file| file.len()))
     }
 
@@ -173,14 +199,18 @@ impl ControlPlane {
     /// filter by namespace or user as well: other tests are at work at the same time.
     pub fn audit(&self, mark: AuditMark, user_agent: &str) -> Vec<AuditEvent> {
         assert!(self.options.audit, "this control plane was started without an audit log");
+        let asked =
+            |event: &AuditEvent| mark.is_before(event) && event.user_agent.starts_with(user_agent);
+        if let Some(embedded) = &self.embedded {
+            let place = usize::try_from(mark.place).expect("it was a count");
+            return embedded.seen_since(place).into_iter().filter(asked).collect();
+        }
         let mut text = String::new();
         if let Ok(mut file) = fs::File::open(self.dir.join("audit.log")) {
             file.seek(SeekFrom::Start(mark.place)).expect("a file can be read from anywhere");
             file.read_to_string(&mut text).expect("the log is JSON");
         }
-        let events = text.lines().filter_map(AuditEvent::parse);
-        let asked = |event: &AuditEvent| event.user_agent.starts_with(user_agent);
-        events.filter(|event| mark.is_before(event) && asked(event)).collect()
+        text.lines().filter_map(AuditEvent::parse).filter(asked).collect()
     }
 
     /// All requests since the API server started, by kind, from its metrics.

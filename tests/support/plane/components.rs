@@ -51,18 +51,27 @@ impl Component {
 }
 
 impl ControlPlane {
-    /// SIGTERM to the API server, and waits for its end.
+    /// SIGTERM to the API server, and waits for its end. The embedded one ends as it would then.
     pub fn stop_api_server(&self) {
-        self.stop(Component::ApiServer);
+        match &self.embedded {
+            Some(embedded) => embedded.stop(),
+            None => self.stop(Component::ApiServer),
+        }
     }
 
-    /// SIGKILL to the API server, and waits for its end.
+    /// SIGKILL to the API server, and waits for its end. The embedded one cuts its connections.
     pub fn kill_api_server(&self) {
-        self.kill(Component::ApiServer);
+        match &self.embedded {
+            Some(embedded) => embedded.kill(),
+            None => self.kill(Component::ApiServer),
+        }
     }
 
     /// Starts the API server, on its port of before, and waits until it is ready.
     pub fn start_api_server(&self) {
+        if let Some(embedded) = &self.embedded {
+            return embedded.start();
+        }
         self.start_component(Component::ApiServer);
         let mut ended = None;
         let ready = poll(START_LIMIT, || {
@@ -100,6 +109,7 @@ impl ControlPlane {
 
     /// Starts a component that was stopped, killed or left out, and does not wait for readiness.
     pub fn start_component(&self, component: Component) {
+        assert!(self.embedded.is_none(), "the embedded control plane has no programs");
         let mut running = process::lock(&self.running);
         assert!(!running.contains_key(&component), "{} runs already", component.program());
         let log = self.logs.join(format!("{}.log", component.program()));

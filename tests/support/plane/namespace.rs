@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ControlPlane;
 
@@ -49,18 +49,6 @@ impl Namespace {
     #[track_caller]
     pub fn kubectl(&self, args: &[&str], stdin: Option<&str>) -> String {
         self.0.plane.kubectl(&[&["-n", self.name()], args].concat(), stdin)
-    }
-
-    /// Changes an object by a JSON merge patch.
-    #[track_caller]
-    pub fn patch(&self, resource: &str, name: &str, patch: &Value) {
-        self.kubectl(&["patch", resource, name, "--type=merge", "-p", &patch.to_string()], None);
-    }
-
-    /// `kubectl apply` of YAML or JSON into this namespace.
-    #[track_caller]
-    pub fn apply(&self, manifests: &str) {
-        self.0.plane.apply(self.name(), manifests);
     }
 }
 

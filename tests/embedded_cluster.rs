@@ -1,0 +1,16 @@
+//! The scenarios of `tests/cluster` on the embedded control plane, which every machine has.
+
+// Clippy allows it in test functions by itself, but not in the functions that they share.
+#![allow(clippy::disallowed_methods, reason = "tests start tasks and read the clock")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "support/git.rs"]
+mod git;
+
+// Its files name each other from the root.
+#[path = "cluster/scenarios.rs"]
+mod scenarios;
+use scenarios::{common, install};
