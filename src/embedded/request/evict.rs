@@ -61,7 +61,7 @@ impl Core {
             }
             let mut object = live.clone();
             object["status"]["disruptionsAllowed"] = Value::from(allowed - 1);
-            Ok(Next { object, recorded: false, warnings: Vec::new() })
+            Ok(Next { object, recorded: false, replaces: false, warnings: Vec::new() })
         })?;
         Ok(())
     }
