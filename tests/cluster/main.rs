@@ -25,7 +25,6 @@ mod deploy;
 mod drift;
 mod embedded_answers;
 mod embedded_kubectl;
-mod embedded_load;
 mod examples;
 mod install;
 mod malformed;
