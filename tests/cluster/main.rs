@@ -19,6 +19,5 @@ mod bed;
 mod conformance;
 mod embedded_answers;
 mod embedded_kubectl;
-mod embedded_load;
 mod protobuf_table;
 mod schema_table;

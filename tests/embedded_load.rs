@@ -4,6 +4,13 @@
 //! The server is a process of its own, this program again, so that its memory is the server's and
 //! not the clients'.
 
+// Clippy allows it in test functions by itself, but not in the functions that they share.
+#![allow(clippy::disallowed_methods, reason = "tests start tasks and read the clock")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[path = "support/mod.rs"]
+mod support;
+
 use std::{
     collections::BTreeSet,
     env,
@@ -32,7 +39,7 @@ use steadfast::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{
+use support::{
     LIMIT, eventually,
     process::{self, Guarded},
     testbed::say,
@@ -54,7 +61,7 @@ async fn ten_thousand_objects_and_five_hundred_watches_fit_into_300_mib() {
     let file = dir.join("kubeconfig");
     let begin = Instant::now();
     let server = Guarded::new(env::current_exe().expect("it has a path"))
-        .args(["--exact", "embedded_load::the_server_of_the_load_test"])
+        .args(["--exact", "the_server_of_the_load_test"])
         .args(["--ignored", "--nocapture"])
         .env(FILE, &file)
         .spawn(&dir.join("log"))
