@@ -3,12 +3,20 @@
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::{negotiate::{self, Form}, present::View, query::{APPLY, Query}, reply::Reply, route::Place, stream, text};
+use super::{
+    negotiate::{self, Form},
+    present::View,
+    query::{APPLY, Query},
+    reply::Reply,
+    route::Place,
+    stream, text,
+};
 use crate::{
     embedded::{
         registry::{Kind, Sub},
         request::{
-            Answer, DeleteOptions, Part, Patch, PatchKind, Target, User, Watch, WriteOptions, sent, time_text, tree,
+            Answer, DeleteOptions, Part, Patch, PatchKind, Target, User, Watch, WriteOptions, sent,
+            time_text, tree,
         },
         server::Server,
         status::Status,
@@ -59,12 +67,7 @@ impl Asked<'_> {
                  must be 'Metadata', 'Object', 'None', or empty"
             )));
         }
-        Ok(View {
-            kind,
-            form,
-            include,
-            now: self.server.core().now(),
-        })
+        Ok(View { kind, form, include, now: self.server.core().now() })
     }
 }
 
@@ -83,7 +86,10 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
     }
     let core = asked.server.core();
     match place.verb(asked.query) {
-        "get" => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(&target)?))),
+        "get" => {
+            asked.query.expect_version()?;
+            Ok(Reply::json(200, &asked.view(kind)?.object(core.get(&target)?)))
+        }
         "list" => {
             let listed = core.list(kind, &place.namespace, &asked.query.list(kind)?)?;
             Ok(Reply::json(200, &asked.view(kind)?.list(&listed)))
@@ -152,8 +158,7 @@ fn review(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
     }
     let core = asked.server.core();
     let options = asked.write("CreateOptions")?;
-    let answer =
-        core.review(&place.kind, &place.namespace, asked.tree()?, asked.user, &options)?;
+    let answer = core.review(&place.kind, &place.namespace, asked.tree()?, asked.user, &options)?;
     Ok(Reply::json(201, &answer))
 }
 
@@ -166,7 +171,8 @@ fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result
         (Sub::Machine(name, ..), _) => Err(refuse_machine(name)),
         (Sub::Status, "get") => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(target)?))),
         (Sub::Status | Sub::Finalize, "update") => {
-            let answer = core.update(target, part, asked.tree()?, &asked.write("UpdateOptions")?)?;
+            let answer =
+                core.update(target, part, asked.tree()?, &asked.write("UpdateOptions")?)?;
             written(asked, kind, answer)
         }
         (Sub::Status, "patch") => {

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Answer, Core, Part, Target, WriteOptions, change::{check, refuse_nulls}, decode, metadata, namespace, random,
-    refused, set_meta,
+    Answer, Core, Part, Target, WriteOptions,
+    change::{check, refuse_nulls},
+    decode, metadata, namespace, random, refused, set_meta,
 };
 use crate::{
     embedded::{

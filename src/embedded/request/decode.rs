@@ -77,7 +77,8 @@ pub(crate) fn sent(
         Validation::Ignore => Vec::new(),
         _ => duplicates::find(body),
     };
-    let twice: Vec<String> = twice.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
+    let twice: Vec<String> =
+        twice.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
     if validation == Validation::Strict && !twice.is_empty() {
         return Err(unfit(kind, &format!("strict decoding error: {}", twice.join(", "))));
     }

@@ -72,8 +72,9 @@ impl Patch {
     /// A patch in JSON, of the type that its form has.
     fn parse(form: PatchKind, body: &[u8]) -> Result<Value, Status> {
         let said = if form == PatchKind::Strategic { "" } else { "error decoding patch: " };
-        let body: Value = serde_json::from_slice(body)
-            .map_err(|error| Status::bad_request(format!("{said}{}", decode::json_fault(&error))))?;
+        let body: Value = serde_json::from_slice(body).map_err(|error| {
+            Status::bad_request(format!("{said}{}", decode::json_fault(&error)))
+        })?;
         let found = match &body {
             Value::Object(_) => "object",
             Value::Array(_) => "array",

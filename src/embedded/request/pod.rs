@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Core, DeleteOptions, Part, Target, WriteOptions, change::Next, time_text};
 use crate::{
-    embedded::{registry::Kind, status::{Resource, Status}},
+    embedded::{
+        registry::Kind,
+        status::{Resource, Status},
+    },
     object::meta,
 };
 

@@ -25,7 +25,12 @@ impl Core {
             return Ok(Answer { object, created: true, warnings });
         }
         self.change(target, part, options, |_| {
-            Ok(Next { object: object.clone(), recorded: false, replaces: true, warnings: warnings.clone() })
+            Ok(Next {
+                object: object.clone(),
+                recorded: false,
+                replaces: true,
+                warnings: warnings.clone(),
+            })
         })
     }
 }

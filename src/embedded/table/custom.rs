@@ -14,9 +14,8 @@ const NAME: &str = "x";
 /// The columns that `additionalPrinterColumns` asks for, behind the name. Without any there is the
 /// age, as in the real server.
 pub(crate) fn crd_columns(printer_columns: &Value) -> Vec<Column> {
-    let mut columns = vec![Column {
-        description: NAME.to_owned(), ..column("Name", "string", false)
-    }];
+    let mut columns =
+        vec![Column { description: NAME.to_owned(), ..column("Name", "string", false) }];
     columns.extend(asked_for(printer_columns).iter().map(|asked| {
         let path = cells::text(asked, "/jsonPath");
         let said = cells::text(asked, "/description");

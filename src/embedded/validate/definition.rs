@@ -52,7 +52,10 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
     for (index, version) in versions.iter().enumerate() {
         if version.pointer("/schema/openAPIV3Schema").is_none() {
             let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
-            found.push(required(field, if versions.len() > 1 { "schemas are required" } else { "" }));
+            found.push(required(
+                field,
+                if versions.len() > 1 { "schemas are required" } else { "" },
+            ));
         }
     }
     for (index, version) in versions.iter().enumerate() {

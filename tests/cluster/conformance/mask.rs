@@ -16,7 +16,10 @@ static TIME: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// How Go prints a whole object, and a comparison of two: nothing that a client reads.
 static DUMP: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?s)"\{\\"apiVersion.*\}": |"map\[.*\]": |\{"(labels|metadata)":.*"[Ss]pec":.*\}: "#).expect("valid")
+    Regex::new(
+        r#"(?s)"\{\\"apiVersion.*\}": |"map\[.*\]": |\{"(labels|metadata)":.*"[Ss]pec":.*\}: "#,
+    )
+    .expect("valid")
 });
 static ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^10\.\d+\.\d+\.\d+$").expect("valid"));
@@ -63,7 +66,9 @@ impl Masks {
                 ("nodePort" | "healthCheckNodePort", Value::Number(_)) => json!("<port>"),
                 ("token", Value::String(_)) => json!("<token>"),
                 ("serverAddressByClientCIDRs", _) => json!("<addresses>"),
-                ("columnDefinitions", Value::Array(columns)) => columns.iter().map(column).collect(),
+                ("columnDefinitions", Value::Array(columns)) => {
+                    columns.iter().map(column).collect()
+                }
                 ("resources", Value::Array(kinds)) if map.contains_key("groupVersion") => {
                     self.kinds(kinds)
                 }

@@ -336,8 +336,13 @@ fn differ(place: &str, real: &Value, embedded: &Value, lines: &mut Vec<String>) 
                 let path = format!("{place}/{key}");
                 match (one.get(key), other.get(key)) {
                     (Some(one), Some(other)) => differ(&path, one, other, lines),
-                    (Some(one), None) => lines.push(format!("{path}: real {one}, embedded nothing")),
-                    (_, other) => lines.push(format!("{path}: real nothing, embedded {}", text(other.unwrap_or(&Value::Null)))),
+                    (Some(one), None) => {
+                        lines.push(format!("{path}: real {one}, embedded nothing"))
+                    }
+                    (_, other) => lines.push(format!(
+                        "{path}: real nothing, embedded {}",
+                        text(other.unwrap_or(&Value::Null))
+                    )),
                 }
             }
         }
@@ -347,6 +352,8 @@ fn differ(place: &str, real: &Value, embedded: &Value, lines: &mut Vec<String>) 
             }
         }
         (one, other) if one == other => {}
-        (one, other) => lines.push(format!("{place}: real     {one}\n    {place}: embedded {other}")),
+        (one, other) => {
+            lines.push(format!("{place}: real     {one}\n    {place}: embedded {other}"))
+        }
     }
 }

@@ -77,12 +77,10 @@ fn write(path: &'static str, body: BoxedStrategy<Value>) -> impl Strategy<Value 
             step(&format!("apply {manager}{force}"), path, &body)
         },
     );
-    let patch = (manager.clone(), body.clone()).prop_map(move |(manager, body)| {
-        step(&format!("merge@{manager}"), path, &part(body))
-    });
-    let replace = (manager, body).prop_map(move |(manager, body)| {
-        step(&format!("update@{manager}"), path, &body)
-    });
+    let patch = (manager.clone(), body.clone())
+        .prop_map(move |(manager, body)| step(&format!("merge@{manager}"), path, &part(body)));
+    let replace = (manager, body)
+        .prop_map(move |(manager, body)| step(&format!("update@{manager}"), path, &body));
     prop_oneof![5 => apply, 2 => patch, 1 => replace]
 }
 
@@ -116,16 +114,19 @@ fn texts(keys: &'static [&'static str]) -> impl Strategy<Value = Value> {
     subsequence(keys.to_vec(), 0..=keys.len()).prop_flat_map(|keys| {
         let count = keys.len();
         collection::vec(select(vec!["1", "2"]), count).prop_map(move |values| {
-            keys.iter().copied().zip(values).map(|(key, value)| (key.to_owned(), json!(value))).collect::<Map<_, _>>().into()
+            keys.iter()
+                .copied()
+                .zip(values)
+                .map(|(key, value)| (key.to_owned(), json!(value)))
+                .collect::<Map<_, _>>()
+                .into()
         })
     })
 }
 
 fn metadata() -> impl Strategy<Value = Value> {
     (option::of(texts(&["l1", "l2", "l3"])), option::of(texts(&["n1", "n2"]))).prop_map(
-        |(labels, annotations)| {
-            object(vec![("labels", labels), ("annotations", annotations)])
-        },
+        |(labels, annotations)| object(vec![("labels", labels), ("annotations", annotations)]),
     )
 }
 
@@ -172,10 +173,15 @@ fn container(name: &'static str) -> impl Strategy<Value = Value> {
         option::of(select(vec!["p", "q"])).prop_map(move |title| {
             let (number, protocol) = port.split_once('/').expect("it has one");
             let number: u32 = number.parse().expect("a number");
-            let named = title.map(|title| json!(format!("{title}{number}{}", protocol.to_lowercase())));
+            let named =
+                title.map(|title| json!(format!("{title}{number}{}", protocol.to_lowercase())));
             // TCP need not be said.
             let said = (protocol != "TCP").then(|| json!(protocol));
-            object(vec![("containerPort", Some(json!(number))), ("protocol", said), ("name", named)])
+            object(vec![
+                ("containerPort", Some(json!(number))),
+                ("protocol", said),
+                ("name", named),
+            ])
         })
     });
     let args = collection::vec(select(vec!["x", "y"]), 0..3).prop_map(|args| json!(args));

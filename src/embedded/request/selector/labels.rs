@@ -29,7 +29,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<LabelTerm>, String> {
             Token::Word(_) | Token::Symbol("!") => {}
             other => {
                 let other = said(other);
-                return Err(format!("found '{other}', expected: !, identifier, or 'end of string'"));
+                return Err(format!(
+                    "found '{other}', expected: !, identifier, or 'end of string'"
+                ));
             }
         }
         let term = parser.term().map_err(|why| format!("unable to parse requirement: {why}"))?;
