@@ -10,7 +10,7 @@ use crate::{
         defaults,
         managed::{self, Writer},
         registry::{self, Kind, Sub},
-        schema::Violation,
+        schema::{Node, Violation},
         status::Status,
         store::{Key, Record, Refusal},
         validate::{self, Cause},
@@ -368,7 +368,7 @@ fn scale_violation(kind: &Kind, object: &Value) -> Option<Cause> {
 pub(super) fn refuse_nulls(kind: &Kind, name: &str, object: &Value) -> Result<(), Status> {
     let Some(node) = kind.node().filter(|_| kind.custom.is_some()) else { return Ok(()) };
     let defaulted = |field: &str| {
-        let found = field.split('.').try_fold(node, |node, step| node.field(step));
+        let found = field.split('.').try_fold(node, Node::field);
         found.is_some_and(|node| node.default().is_some())
     };
     let mut causes = violations(kind, object);
