@@ -86,7 +86,10 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
     }
     let core = asked.server.core();
     match place.verb(asked.query) {
-        "get" => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(&target)?))),
+        "get" => {
+            asked.query.expect_version()?;
+            Ok(Reply::json(200, &asked.view(kind)?.object(core.get(&target)?)))
+        }
         "list" => {
             let listed = core.list(kind, &place.namespace, &asked.query.list(kind)?)?;
             Ok(Reply::bytes(200, "application/json", asked.view(kind)?.list(&listed)))

@@ -114,6 +114,19 @@ impl Query {
         }
     }
 
+    /// Refuses a resource version that is no number.
+    pub(super) fn expect_version(&self) -> Result<(), Status> {
+        let version = self.get("resourceVersion");
+        if version.is_empty() || version.parse::<u64>().is_ok() {
+            return Ok(());
+        }
+        let why = format!(
+            "resourceVersion: Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: \
+             invalid syntax"
+        );
+        Err(Status::new(500, "", why))
+    }
+
     /// Seconds after which a watch shall end.
     pub(super) fn timeout_s(&self) -> Option<u64> {
         self.get("timeoutSeconds").parse().ok().filter(|seconds| *seconds > 0)

@@ -10,7 +10,7 @@ use crate::{
         defaults,
         managed::{self, Writer},
         registry::{self, Kind, Sub},
-        schema::Violation,
+        schema::{Node, Violation},
         status::Status,
         store::{Key, Record, Refusal},
         validate::{self, Cause},
@@ -226,6 +226,10 @@ impl Core {
         }
         let mut causes = validate::check_change(&kind.gvk, live, &next);
         causes.extend(violations(kind, &next));
+        if kind.is_definition() {
+            // The name was right when it was created; what changed is named by itself.
+            causes.retain(|cause| cause.field != "metadata.name");
+        }
         match causes.as_slice() {
             [] => Ok(next),
             causes => Err(Status::invalid(&kind.group_kind(), &target.name, causes)),
@@ -333,7 +337,31 @@ pub(super) fn check(kind: &Kind, object: &Value) -> Vec<Cause> {
 fn violations(kind: &Kind, object: &Value) -> Vec<Cause> {
     let violations = kind.custom.as_ref().map(|custom| custom.schema.violations(object));
     let cause = |Violation { reason, field, message }| Cause { reason, field, message };
-    violations.into_iter().flatten().map(cause).collect()
+    let mut causes: Vec<Cause> = violations.into_iter().flatten().map(cause).collect();
+    causes.extend(scale_violation(kind, object));
+    causes
+}
+
+/// The replicas of a custom object that has a scale are a count.
+fn scale_violation(kind: &Kind, object: &Value) -> Option<Cause> {
+    kind.custom.as_ref()?;
+    let Some(Sub::Scale { spec, .. }) = kind.sub("scale") else { return None };
+    let field = spec.replace('/', ".");
+    let message = match object.pointer(spec)? {
+        Value::Number(number) => match number.as_i64() {
+            Some(count) if count >= 0 => return None,
+            Some(count) => format!("Invalid value: {count}: should be a non-negative integer"),
+            None => format!(
+                "Invalid value: 0: {field} accessor error: {number} is of the type float64, \
+                 expected int64"
+            ),
+        },
+        Value::String(text) => format!(
+            "Invalid value: 0: {field} accessor error: {text} is of the type string, expected int64"
+        ),
+        _ => return None,
+    };
+    Some(Cause { reason: "FieldValueInvalid", field, message })
 }
 
 /// An apply to a custom object may leave a null where the schema allows none: other writes lose
@@ -341,7 +369,7 @@ fn violations(kind: &Kind, object: &Value) -> Vec<Cause> {
 pub(super) fn refuse_nulls(kind: &Kind, name: &str, object: &Value) -> Result<(), Status> {
     let Some(node) = kind.node().filter(|_| kind.custom.is_some()) else { return Ok(()) };
     let defaulted = |field: &str| {
-        let found = field.split('.').try_fold(node, |node, step| node.field(step));
+        let found = field.split('.').try_fold(node, Node::field);
         found.is_some_and(|node| node.default().is_some())
     };
     let mut causes = violations(kind, object);
@@ -383,7 +411,8 @@ fn expect_version(target: &Target, live: &Value, next: &Value) -> Result<(), Sta
     let kind = &target.kind;
     match meta::resource_version(next) {
         "" | "0" if kind.put_needs_version => {
-            let zero = if kind.custom.is_some() { "0" } else { "0x0" };
+            let plain = kind.custom.is_some() || kind.is_definition();
+            let zero = if plain { "0" } else { "0x0" };
             let cause = Cause {
                 reason: "FieldValueInvalid",
                 field: "metadata.resourceVersion".to_owned(),
