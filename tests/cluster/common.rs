@@ -84,7 +84,7 @@ impl Scene {
 
     /// A scene whose controller has the account and the rights that `steadfast install` gives it: for
     /// the whole cluster, or to change the target namespace alone. The pod that is installed as well
-    /// is one of kwok's, which runs nothing.
+    /// is only played and runs nothing.
     pub(crate) async fn installed(plane: Arc<ControlPlane>, name: &str, restricted: bool) -> Self {
         let home = plane.namespace(&format!("{name}-apps")).await;
         let target = plane.namespace(name).await;

@@ -1,4 +1,4 @@
-//! The test bed for tests against a real control plane: its programs, its processes, and what
+//! The test bed for tests against a control plane, real or embedded: programs, processes, and what
 //! tests need around them. A test binary takes it in with
 //! `#[path = "../support/mod.rs"] mod support;` at its root.
 

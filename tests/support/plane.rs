@@ -107,7 +107,7 @@ impl ControlPlane {
         workloads: bool,
     ) -> Option<(BTreeMap<Component, PathBuf>, Option<PathBuf>)> {
         if is_embedded() {
-            return Some(Default::default());
+            return Some((BTreeMap::new(), None));
         }
         let bed = TestBed::get();
         let mut programs = BTreeMap::new();
