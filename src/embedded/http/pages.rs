@@ -21,14 +21,14 @@ use crate::embedded::{
 const MAJOR: &str = "1";
 const MINOR: &str = "36";
 
-pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Result<Reply, Status> {
+pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Reply {
     let table = asked.server.core().registry.table();
     let wanted = negotiate::discovery(text(asked.headers, header::ACCEPT.as_str()));
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let found = match (parts.as_slice(), wanted) {
         ([root @ ("api" | "apis")], Discovery::Aggregated { version }) => {
             let list = aggregated::list(&table, *root == "api", version);
-            return Ok(aggregated_reply(version, &list.to_string()));
+            return aggregated_reply(version, &list.to_string());
         }
         (["api"], _) => Some(discovery::core_versions()),
         (["apis"], _) => Some(discovery::groups(&table)),
@@ -36,19 +36,19 @@ pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Result<Reply, Status> {
         (["apis", group], _) => discovery::group(&table, group),
         (["apis", group, version], _) => discovery::resources(&table, group, version),
         (["version"], _) => Some(version()),
-        (["healthz" | "livez" | "readyz", ..], _) => return Ok(health(asked, path)),
-        (["metrics"], _) => return Ok(Reply::text(200, asked.server.metrics().page())),
-        (["openapi", "v2"], _) => return Ok(older_types(text(asked.headers, "accept"))),
+        (["healthz" | "livez" | "readyz", ..], _) => return health(asked, path),
+        (["metrics"], _) => return Reply::text(200, asked.server.metrics().page()),
+        (["openapi", "v2"], _) => return older_types(text(asked.headers, "accept")),
         (["openapi", "v3"], _) => Some(documents(&table)),
-        (["openapi", "v3", "api", version], _) => return Ok(document(&table, "", version)),
+        (["openapi", "v3", "api", version], _) => return document(&table, "", version),
         (["openapi", "v3", "apis", group, version], _) => {
-            return Ok(document(&table, group, version));
+            return document(&table, group, version);
         }
         _ => None,
     };
     match found {
-        Some(value) => Ok(Reply::json(200, &value)),
-        None => Ok(nowhere(&table, path)),
+        Some(value) => Reply::json(200, &value),
+        None => nowhere(&table, path),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One message a line: its name, and for each field number, name in JSON and type. `[]` is a list,
 //! `{}` a map of texts, the name `-` a part that has no name in JSON, and `!` stands where a zero
-//! is not written in JSON. tests/cluster/protobuf_table.rs makes the table.
+//! is not written in JSON. `tests/cluster/protobuf_table.rs` makes the table.
 
 use std::{collections::HashMap, sync::OnceLock};
 

@@ -28,7 +28,7 @@ fn a_client_side_apply_changes_what_changed_and_removes_what_is_gone() {
     let env = &live["spec"]["template"]["spec"]["containers"][0]["env"];
     assert_eq!(env, &json!([{"name": "A", "value": "1"}, {"name": "B", "value": "3"}]));
     let bare: String =
-        two.lines().filter(|line| !line.contains("env:")).map(|line| format!("{line}\n")).collect();
+        two.lines().filter(|line| !line.contains("env:")).collect::<Vec<_>>().join("\n");
     space.feed("apply -f -", &bare);
     assert_eq!(space.ok(&format!("get deployment web -o jsonpath={CONTAINER}.env}}")), "");
     has_all(&space.ok("apply view-last-applied deployment/web"), &["image: web:2"]);
