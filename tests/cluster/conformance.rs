@@ -13,6 +13,7 @@ mod cases;
 mod deliberate;
 mod kinds;
 mod mask;
+mod requests;
 mod run;
 mod sequences;
 mod side;

@@ -56,7 +56,7 @@ impl Masks {
             let value = match (key.as_str(), value) {
                 ("managedFields", Value::Array(entries)) => self.owners(entries),
                 ("causes", Value::Array(causes)) => self.causes(causes),
-                ("metadata", Value::Object(metadata)) if list => self.list(metadata),
+                ("metadata", Value::Object(metadata)) if list => list_metadata(metadata),
                 ("object", Value::Object(object)) if bookmark => bookmarked(object),
                 ("resourceVersion", Value::String(text)) if !text.is_empty() => {
                     let next = self.versions.len() + 1;
@@ -96,17 +96,6 @@ impl Masks {
         let mut causes: Vec<Value> = causes.iter().map(|cause| self.mask(cause)).collect();
         causes.sort_by_key(Value::to_string);
         Value::Array(causes)
-    }
-
-    /// The version of a list grows with every write to the cluster.
-    fn list(&mut self, metadata: &Map<String, Value>) -> Value {
-        let mut masked = metadata.clone();
-        for key in ["resourceVersion", "continue"] {
-            if metadata.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty()) {
-                masked.insert(key.to_owned(), json!(format!("<{key}>")));
-            }
-        }
-        Value::Object(masked)
     }
 
     /// The real server lists custom kinds in no order.
@@ -170,4 +159,15 @@ fn bookmarked(object: &Map<String, Value>) -> Value {
 fn is_age(text: &str) -> bool {
     let digits = text.trim_end_matches(['s', 'm']);
     digits.len() < text.len() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The version of a list grows with every write to the cluster.
+fn list_metadata(metadata: &Map<String, Value>) -> Value {
+    let mut masked = metadata.clone();
+    for key in ["resourceVersion", "continue"] {
+        if metadata.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty()) {
+            masked.insert(key.to_owned(), json!(format!("<{key}>")));
+        }
+    }
+    Value::Object(masked)
 }

@@ -7,16 +7,12 @@ use serde_json::{Value, json};
 
 use super::{
     cases::{Case, Step},
-    kinds,
     mask::Masks,
+    requests::request,
     side::{Answer, Both, Lines, Request, Side},
 };
 use crate::support::waited_for;
 
-const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
-const PARTIAL: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-const PARTIAL_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// What one server told of a case so far.
@@ -102,7 +98,7 @@ impl<'a> Run<'a> {
     }
 
     fn requests(&self, step: &Step) -> (Request, Request) {
-        let request = |memory: &Memory| request(step, self.namespace, &self.user, memory);
+        let request = |memory: &Memory| request(step, self.namespace, &self.user, &memory.kept);
         (request(&self.real), request(&self.embedded))
     }
 
@@ -186,122 +182,6 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The request of a step, as it goes to the server that told `memory`.
-fn request(step: &Step, namespace: &str, user: &str, memory: &Memory) -> Request {
-    let mut line = step.rest.replace("$ns", namespace);
-    for (name, value) in &memory.kept {
-        line = line.replace(&format!("${name}"), value);
-    }
-    let (verb, option) = step.verb.split_once(['@', '+']).unwrap_or((&step.verb, ""));
-    let mut words = line.trim().splitn(2, [' ', '\n']);
-    let mut first = words.next().unwrap_or_default().to_owned();
-    let mut rest = words.next().unwrap_or_default().trim().to_owned();
-    let mut request = Request { user: user.to_owned(), ..Request::default() };
-    if verb == "raw" {
-        let parts: Vec<&str> = line.trim().splitn(4, ' ').collect();
-        parts[0].clone_into(&mut request.method);
-        request.path = path(parts[1], namespace);
-        let given = |index: usize| parts.get(index).copied().filter(|part| *part != "-");
-        given(2).unwrap_or_default().clone_into(&mut request.content_type);
-        given(3).unwrap_or_default().clone_into(&mut request.body);
-        return request;
-    }
-    let mut manager = option.to_owned();
-    if verb == "apply" {
-        manager = first;
-        let mut words = rest.splitn(2, [' ', '\n']);
-        first = words.next().unwrap_or_default().to_owned();
-        rest = words.next().unwrap_or_default().trim().to_owned();
-    }
-    let (method, content_type) = match verb {
-        "apply" => ("PATCH", "application/apply-patch+yaml"),
-        "json" => ("PATCH", "application/json-patch+json"),
-        "merge" => ("PATCH", "application/merge-patch+json"),
-        "strategic" => ("PATCH", "application/strategic-merge-patch+json"),
-        "create" => ("POST", "application/json"),
-        "update" => ("PUT", "application/json"),
-        "delete" => ("DELETE", "application/json"),
-        "get" | "watch" => ("GET", ""),
-        other => panic!("no verb is called {other}"),
-    };
-    method.clone_into(&mut request.method);
-    request.path = path(&first, namespace);
-    if verb == "create" {
-        let (place, query) = first.split_once('?').unwrap_or((&first, ""));
-        if let Some(place) = kinds::place(place, namespace) {
-            let own = place.path.matches('/').count() - place.collection.matches('/').count();
-            let base = if own > 1 { place.path } else { place.collection };
-            request.path = if query.is_empty() { base } else { format!("{base}?{query}") };
-        }
-    }
-    match (verb, option) {
-        ("get" | "watch", "table") => TABLE.clone_into(&mut request.accept),
-        ("get" | "watch", "partial") => PARTIAL.clone_into(&mut request.accept),
-        ("get" | "watch", "partials") => PARTIAL_LIST.clone_into(&mut request.accept),
-        ("get", "aggregated") => AGGREGATED.clone_into(&mut request.accept),
-        ("get" | "watch", other) => other.clone_into(&mut request.accept),
-        _ => {}
-    }
-    if verb == "watch" {
-        add(&mut request.path, "watch=true");
-    }
-    if matches!(verb, "apply" | "json" | "merge" | "strategic" | "create" | "update") {
-        if let Some(name) = manager.strip_suffix('!') {
-            add(&mut request.path, "force=true");
-            manager = name.to_owned();
-        }
-        if !matches!(manager.as_str(), "" | "-") {
-            add(&mut request.path, &format!("fieldManager={manager}"));
-        }
-        content_type.clone_into(&mut request.content_type);
-        let fills = matches!(verb, "apply" | "create" | "update");
-        request.body = body(&rest, if fills { first.as_str() } else { "" }, namespace);
-    } else if !rest.is_empty() {
-        content_type.clone_into(&mut request.content_type);
-        request.body = body(&rest, "", namespace);
-    }
-    request
-}
-
-fn path(text: &str, namespace: &str) -> String {
-    let (place, query) = text.split_once('?').unwrap_or((text, ""));
-    let mut path = kinds::place(place, namespace).map_or_else(|| place.to_owned(), |p| p.path);
-    if !query.is_empty() {
-        add(&mut path, query);
-    }
-    path
-}
-
-fn add(path: &mut String, query: &str) {
-    path.push(if path.contains('?') { '&' } else { '?' });
-    path.push_str(query);
-}
-
-/// The body in JSON, with what the path says about it filled in.
-fn body(text: &str, place: &str, namespace: &str) -> String {
-    let mut value: Value = if text.is_empty() {
-        json!({})
-    } else {
-        serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
-    };
-    let place = place.split('?').next().unwrap_or_default();
-    if let (Some(place), Some(map)) = (kinds::place(place, namespace), value.as_object_mut()) {
-        // A subresource may have another kind.
-        if place.path.ends_with("/scale") || place.path.ends_with("/eviction") {
-            return value.to_string();
-        }
-        map.entry("apiVersion").or_insert_with(|| json!(place.api_version));
-        map.entry("kind").or_insert_with(|| json!(place.kind));
-        let metadata = map.entry("metadata").or_insert_with(|| json!({}));
-        if let Some(metadata) = metadata.as_object_mut()
-            && !place.name.is_empty()
-        {
-            metadata.entry("name").or_insert_with(|| json!(place.name));
-        }
-    }
-    value.to_string()
-}
-
 /// What differs between two values, one line for each place.
 fn compare(step: &Step, real: &Value, embedded: &Value) -> Option<String> {
     let mut lines = Vec::new();
@@ -337,7 +217,7 @@ fn differ(place: &str, real: &Value, embedded: &Value, lines: &mut Vec<String>) 
                 match (one.get(key), other.get(key)) {
                     (Some(one), Some(other)) => differ(&path, one, other, lines),
                     (Some(one), None) => {
-                        lines.push(format!("{path}: real {one}, embedded nothing"))
+                        lines.push(format!("{path}: real {one}, embedded nothing"));
                     }
                     (_, other) => lines.push(format!(
                         "{path}: real nothing, embedded {}",
@@ -353,7 +233,7 @@ fn differ(place: &str, real: &Value, embedded: &Value, lines: &mut Vec<String>) 
         }
         (one, other) if one == other => {}
         (one, other) => {
-            lines.push(format!("{place}: real     {one}\n    {place}: embedded {other}"))
+            lines.push(format!("{place}: real     {one}\n    {place}: embedded {other}"));
         }
     }
 }

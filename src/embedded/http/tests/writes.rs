@@ -119,9 +119,13 @@ async fn all_four_patches_change_an_object() {
 async fn an_apply_creates_what_is_not_there() {
     let admin = Caller::admin();
     let path = format!("{MAPS}/new?fieldManager=me&force=true");
-    let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"}});
+    let mut body = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"}});
+    assert_eq!(admin.patch(&path, "apply-patch+yaml", &body).await.0, 400, "it has no name");
+    body["metadata"] = json!({"name": "new"});
     assert_eq!(admin.patch(&path, "apply-patch+yaml", &body).await.0, 201);
     assert_eq!(admin.patch(&path, "apply-patch+yaml", &body).await.0, 200);
+    assert_eq!(admin.patch(&path, "merge-patch+json", &json!({})).await.0, 422, "by force");
+    let path = format!("{MAPS}/new");
     assert_eq!(admin.patch(&path, "merge-patch+json", &json!({})).await.0, 200);
     let path = format!("{MAPS}/none");
     assert_eq!(admin.patch(&path, "merge-patch+json", &json!({})).await.0, 404);
