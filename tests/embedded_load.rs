@@ -47,6 +47,8 @@ use support::{
 
 /// Ten objects each.
 const APPLICATIONS: usize = 1000;
+/// Applications that share a namespace.
+const NEIGHBOURS: usize = 20;
 const WATCHES: usize = 500;
 /// Objects of each kind that change while all watch.
 const CHANGES: usize = 10;
@@ -130,13 +132,18 @@ async fn the_server_of_the_load_test() {
     tokio::spawn(control(server.clone(), Pace::default(), stop.clone()));
     let serving = tokio::spawn(server.clone().serve(listener, stop));
     for number in 0..APPLICATIONS {
+        if number % NEIGHBOURS == 0 {
+            let metadata = json!({"name": home(number)});
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+            server.create("load", namespace).expect("it is valid");
+        }
         for object in application(number) {
             server.create("load", object).expect("it is valid");
         }
     }
     // One at a time: a list of all of them would be measured, too.
     for number in 0..APPLICATIONS {
-        let id = ObjectId::new("apps", "Deployment", "default", &format!("app-{number}"));
+        let id = ObjectId::new("apps", "Deployment", &home(number), &format!("app-{number}"));
         eventually(LIMIT * 4, "a pod to be ready", async || {
             let deployment = server.get(&id).expect("it was created");
             (deployment["status"]["readyReplicas"] == 1).then_some(())
@@ -149,12 +156,17 @@ async fn the_server_of_the_load_test() {
     serving.await.expect("it goes on").expect("it serves");
 }
 
+/// The namespace of an application.
+fn home(number: usize) -> String {
+    format!("team-{}", number / NEIGHBOURS)
+}
+
 /// The ten objects of one application.
 fn application(number: usize) -> Vec<Value> {
     let name = format!("app-{number}");
     let labels = json!({"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "load"});
     let object = |api_version: &str, kind: &str, name: &str, rest: Value| {
-        let metadata = json!({"name": name, "namespace": "default", "labels": labels});
+        let metadata = json!({"name": name, "namespace": home(number), "labels": labels});
         let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata});
         for (key, value) in rest.as_object().expect("fields") {
             object[key] = value.clone();
@@ -260,7 +272,7 @@ async fn watch<K: Watched>(watches: &mut JoinSet<usize>, client: &Client) {
 }
 
 async fn change<K: Watched>(client: &Client, number: usize) {
-    let api = Api::<K>::namespaced(client.clone(), "default");
+    let api = Api::<K>::namespaced(client.clone(), &home(number));
     let part = if K::kind(&()) == "ConfigMap" { "-0" } else { "" };
     let annotations = json!({"test.steadfast.dev/changed": "yes"});
     let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
