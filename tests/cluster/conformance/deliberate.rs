@@ -21,10 +21,8 @@ const DELIBERATE: &[Difference] = &[
     ("the core group in the newer form", "get+aggregated /api", PLACES),
     ("every kind is created with its defaults: cluster kinds", "create node/", "nodes are played and ready at once, so no taint waits for that"),
     ("every kind is created with its defaults: small kinds", "create ep/a", "nothing is deprecated here that is served"),
-    ("a pod is not evicted against its budget", "eviction", "disruption budgets are not asked"),
     ("a pod of an account that is not there", "none", "service accounts come late, and pods do not wait for them"),
     ("an address outside of the range", "svc/b", "every address is accepted: clusters differ in their ranges"),
-    ("bodies in a format that nobody knows", "text/plain", "protobuf is not read, and so not offered"),
     ("an object of another kind or version", "{apiVersion: v2}", "the real message names a line of its source"),
     ("an apply that is no object", "{a: [}", "the YAML reader has words of its own"),
     ("a list in pages", "continue=nonsense", "the JSON reader has words of its own"),
@@ -34,7 +32,6 @@ const DELIBERATE: &[Difference] = &[
 #[rustfmt::skip]
 const OPEN: &[Difference] = &[
     ("duplicate fields of an apply", "", "fields that stand twice in YAML are not noticed"),
-    ("values of the wrong type", "1.5", "a fraction for a whole number is refused later and with other words"),
     ("what the schema of a custom kind forbids", "labels: {a: 1}", "the order of causes: a map's in the real server"),
     ("what the schema of a custom kind forbids", "{spec: []}", "the scale of what has no spec"),
     ("the status of a custom kind", "{replicas: text}", "the scale of a status that is no number"),
@@ -52,7 +49,6 @@ const OPEN: &[Difference] = &[
     ("a quota of less than nothing", "", "quotas are not validated"),
     ("a limit of no known type", "", "limits are not validated"),
     ("what the server keeps is not taken from a client", "create cm/a", "a generation is dropped where nothing counts it"),
-    ("bodies that are no objects", "{\"a\":1}", "no warnings come with a refusal"),
     ("bodies that are no objects", "\"apiVersion\":1", "an apiVersion of another type is taken for none"),
     ("an update of what the server keeps", "deletionTimestamp", "one of two equal causes"),
     ("an update of what the server keeps", "kind: Secret", "a patched kind is noticed earlier"),
