@@ -88,7 +88,7 @@ impl<C: Cluster> Driver<C> {
             }
             ("", "Service") => {
                 let pods = self.behind(object);
-                let slices = self.list("discovery.k8s.io", "EndpointSlice", &id.namespace);
+                let slices = self.claimable(object, "discovery.k8s.io", "EndpointSlice");
                 let endpoints = self.cluster.get(&endpoints::endpoints_of(id));
                 endpoints::reconcile(object, &pods, &slices, endpoints.as_ref(), now)
             }
