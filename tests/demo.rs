@@ -152,7 +152,8 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
     let demo = Demo::start(&["--dir", "playground", "--listen", "127.0.0.1:0"]);
     demo.says(&["pampam is Synced Healthy"]);
     demo.says(&["order-config is Synced Healthy"]);
-    let [look, release, edit, broken] = <[_; 4]>::try_from(demo.guide()).expect("four things");
+    let [look, release, edit, broken, repair] =
+        <[_; 5]>::try_from(demo.guide()).expect("four things, and the way back");
     let kubectl = TestBed::get().programs("steadfast demo with kubectl", ["kubectl"]).is_some();
 
     if kubectl {
@@ -188,8 +189,7 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
     }
 
     // Back to what ran, and a second pass plans nothing.
-    let repository = demo.dir.join("repository");
-    demo.run(&format!("git -C {} revert --no-edit HEAD", repository.display()));
+    demo.run(&repair.1);
     assert_ne!(demo.head(), good);
     demo.healthy("pampam", &demo.head());
     if kubectl {

@@ -74,14 +74,15 @@ pub(super) fn run(args: &DemoArgs, ui: &mut Ui) -> Result<Answer, CommandError> 
         return Err(CommandError::user(message)
             .hint("the demo lets everybody in; name an address such as 127.0.0.1:8080"));
     }
-    let now_s = now_s();
-    let place = Place::prepare(args.dir.as_deref(), args.keep, now_s)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the threads of the demo")
         .map_err(CommandError::internal)?;
-    let played = runtime.block_on(play(args, &place, ui));
+    // A directory is made only where it can be used and, whatever signal comes, left in order.
+    let (signals, listener) = runtime.block_on(get_ready(args.listen))?;
+    let place = Place::prepare(args.dir.as_deref(), args.keep, now_s())?;
+    let played = runtime.block_on(play(signals, listener, &place, ui));
     // Nothing writes into the directory any longer.
     drop(runtime);
     let stays = place.stays().then(|| place.repository());
@@ -99,12 +100,21 @@ fn now_s() -> i64 {
     Timestamp::now().as_second()
 }
 
-async fn play(args: &DemoArgs, place: &Place, ui: &mut Ui) -> Result<(), CommandError> {
+async fn get_ready(listen: SocketAddr) -> Result<(Signals, TcpListener), CommandError> {
     let signals = Signals::listen().map_err(CommandError::internal)?;
-    let listener = TcpListener::bind(args.listen).await.map_err(|cause| {
-        let why = anyhow::Error::new(cause).context(format!("cannot listen on {}", args.listen));
+    let listener = TcpListener::bind(listen).await.map_err(|cause| {
+        let why = anyhow::Error::new(cause).context(format!("cannot listen on {listen}"));
         CommandError::new(Kind::Config, why).hint("--listen 127.0.0.1:0 takes a free port")
     })?;
+    Ok((signals, listener))
+}
+
+async fn play(
+    signals: Signals,
+    listener: TcpListener,
+    place: &Place,
+    ui: &mut Ui,
+) -> Result<(), CommandError> {
     let address = listener.local_addr().map_err(CommandError::internal)?;
     let tasks = Tasks::new(CancellationToken::new());
     let server = start_server(&tasks, place).await?;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -45,6 +45,8 @@ const EXAMPLES: [Example; 2] = [
 
 const REPOSITORY: &str = "repository";
 const LOG: &str = "steadfast.log";
+/// The repository while it is made.
+const DRAFT: &str = "repository.unfinished";
 
 /// Where everything is that a demo leaves behind.
 pub(super) struct Place {
@@ -71,19 +73,32 @@ impl Place {
             }
             None => (temporary()?, !keep),
         };
-        let is_old = dir.join(REPOSITORY).join(".git").is_dir();
-        let mut present = fs::read_dir(&dir).map_err(|cause| unusable(&dir, cause))?;
-        if !is_old && present.next().is_some() {
+        expect_own(&dir)?;
+        let is_old = dir.join(REPOSITORY).is_dir();
+        if !is_old && !is_free(&dir).map_err(|cause| unusable(&dir, cause))? {
             let message = format!("{} is neither empty nor of a demo", dir.display());
             return Err(CommandError::user(message).hint("name a directory that does not exist"));
         }
         let place = Self { log: begin_log(&dir)?, dir, passing };
-        if is_old {
-            return Ok(place);
+        if !is_old {
+            place.make_repository(now_s)?;
         }
-        sample::create(&place.repository(), &sample_files(), "Add the shop and its orders", now_s)
-            .map_err(|cause| CommandError::new(Kind::Config, cause))?;
         Ok(place)
+    }
+
+    /// Makes the sample beside its place and moves it there when it is complete, so that a demo that
+    /// is killed meanwhile leaves nothing that looks like a repository.
+    fn make_repository(&self, now_s: i64) -> Result<(), CommandError> {
+        let draft = self.dir.join(DRAFT);
+        match fs::remove_dir_all(&draft) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                return Err(unusable(&draft, cause));
+            }
+            _ => {}
+        }
+        sample::create(&draft, &sample_files(), "Add the shop and its orders", now_s)
+            .map_err(|cause| CommandError::new(Kind::Config, cause))?;
+        fs::rename(&draft, self.repository()).map_err(|cause| unusable(&self.repository(), cause))
     }
 
     /// The working tree of the sample repository.
@@ -162,6 +177,27 @@ pub(super) fn applications(repository: &Path) -> Vec<Value> {
     EXAMPLES.iter().map(|example| read(example).expect("the examples are tested")).collect()
 }
 
+/// Whether a demo may begin here: it is empty, or holds what a demo left that was killed at once.
+fn is_free(dir: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        if name != LOG && name != DRAFT {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whoever owns a directory can put links and repositories of their own into it.
+fn expect_own(dir: &Path) -> Result<(), CommandError> {
+    let owner = fs::metadata(dir).map_err(|cause| unusable(dir, cause))?.uid();
+    if owner == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let message = format!("{} belongs to another user", dir.display());
+    Err(CommandError::user(message).hint("name a directory that does not exist"))
+}
+
 /// An empty log in `dir`. As long as it is open, nobody else begins one there.
 fn begin_log(dir: &Path) -> Result<fs::File, CommandError> {
     let path = dir.join(LOG);
@@ -233,6 +269,16 @@ mod tests {
 
         let refusal = Place::prepare(Some(parent.path()), false, 0).err().unwrap();
         assert!(refusal.error.to_string().contains("neither empty nor of a demo"));
+    }
+
+    #[test]
+    fn what_a_demo_left_that_was_killed_at_once_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(LOG), "").unwrap();
+        fs::create_dir_all(dir.path().join(DRAFT).join(".git")).unwrap();
+        let place = Place::prepare(Some(dir.path()), false, 0).unwrap();
+        assert!(place.repository().join("pampam/cart.yaml").is_file());
+        assert!(!dir.path().join(DRAFT).exists());
     }
 
     #[test]

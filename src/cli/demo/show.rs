@@ -81,7 +81,7 @@ fn guide(repository: &Path, kubeconfig: &Path) -> String {
 pub(super) fn things_to_try(
     repository: &Path,
     kubeconfig: &Path,
-) -> [(&'static str, Vec<String>); 4] {
+) -> [(&'static str, Vec<String>); 5] {
     let (repository, kubeconfig) = (quoted(repository), quoted(kubeconfig));
     let commit = |from: &str, to: &str, message: &str| {
         vec![
@@ -106,6 +106,7 @@ pub(super) fn things_to_try(
             "release a broken version: the old pods stay",
             commit("v1.*", "v1.12.0-broken", "Break the cart"),
         ),
+        ("go back to what worked", vec![format!("git -C {repository} revert --no-edit HEAD")]),
     ]
 }
 
