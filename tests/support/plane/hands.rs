@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ControlPlane, Namespace};
+use crate::support::wait::{LIMIT, eventually_blocking};
 
 /// Objects of these kinds are named by a word, as for kubectl: singular, version, plural.
 const RESOURCES: [(&str, &str, &str); 5] = [
@@ -167,11 +168,17 @@ impl Namespace {
         self.plane().must_request("POST", &format!("{root}/rolebindings"), Some(&binding));
     }
 
-    /// Tells all pods whose name begins with `prefix` how to behave from now on.
+    /// Tells all pods whose name begins with `prefix` how to behave from now on. One has to be there
+    /// first: a Deployment is waited for before its pod is made.
     #[track_caller]
     pub fn direct_pods(&self, prefix: &str, behaviour: Option<&str>) {
         let patch = json!({"metadata": {"annotations": {"test.steadfast.dev/pod": behaviour}}});
-        for pod in self.names("pod").iter().filter(|name| name.starts_with(prefix)) {
+        let pods = eventually_blocking(LIMIT, "a pod to direct", || {
+            let mut pods = self.names("pod");
+            pods.retain(|name| name.starts_with(prefix));
+            (!pods.is_empty()).then_some(pods)
+        });
+        for pod in &pods {
             let path = format!("{}?fieldManager=kubectl-annotate", self.path("pod", pod));
             self.plane().patch_at(&path, MERGE, &patch);
         }
