@@ -193,8 +193,14 @@ impl Core {
             let mut object = merge(None)?;
             set_meta(&mut object, "resourceVersion", None);
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
-            let object = self.create_named(target, object, options, true)?;
-            return Ok(Answer { object, created: true, warnings: Vec::new() });
+            match self.create_named(target, object, options, true) {
+                // Somebody was faster: what they made is applied to.
+                Err(status) if status.reason == "AlreadyExists" => {}
+                made => {
+                    let answer = |object| Answer { object, created: true, warnings: Vec::new() };
+                    return made.map(answer);
+                }
+            }
         }
         self.change(target, part, options, |live| {
             let object = merge(Some(live))?;
