@@ -10,6 +10,7 @@ mod fill;
 mod form;
 mod raw;
 mod read;
+mod restore;
 mod structural;
 
 use std::sync::OnceLock;
@@ -18,11 +19,12 @@ use serde_json::Value;
 
 use crate::object::GroupVersionKind;
 pub(crate) use check::Violation;
-pub(crate) use decode::{conversion_error, type_error, unknown_fields};
+pub(crate) use decode::{type_error, unknown_fields};
 pub(crate) use fill::{fill_defaults, prune};
 use form::{Form, ListKind, Position, Type};
 pub(crate) use form::{Merge, Scalar, Shape};
 use raw::Raw;
+pub(crate) use restore::conversion_error;
 
 /// The table of built-in kinds: one type a line, made by `tests/cluster/schema_table.rs`.
 pub(crate) const TABLE: &str = include_str!("schema/table.json");

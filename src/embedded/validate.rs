@@ -11,15 +11,20 @@ mod change;
 mod cluster;
 mod container;
 mod definition;
+mod endpoints;
+mod limits;
 mod metadata;
 mod names;
 mod network;
 mod pod;
 mod policy;
+mod quota;
 mod rbac;
 mod selector;
+mod status;
 mod storage;
 mod volume;
+mod webhook;
 mod workload;
 
 use serde_json::Value;
@@ -51,6 +56,14 @@ pub(crate) fn check_change(gvk: &GroupVersionKind, old: &Value, new: &Value) -> 
     found
 }
 
+/// What is wrong with an object whose status changed. The rest of it is as it was.
+pub(crate) fn check_status(gvk: &GroupVersionKind, old: &Value, new: &Value) -> Vec<Cause> {
+    let mut found = Vec::new();
+    metadata::check_change(old, new, &mut found);
+    status::check(gvk, old, new, &mut found);
+    found
+}
+
 /// The rules of a kind, but for its metadata.
 fn of_kind(gvk: &GroupVersionKind, object: &Value, found: &mut Vec<Cause>) {
     let check: fn(&Value, &mut Vec<Cause>) = match (gvk.group.as_str(), gvk.kind.as_str()) {
@@ -61,6 +74,9 @@ fn of_kind(gvk: &GroupVersionKind, object: &Value, found: &mut Vec<Cause>) {
         ("", "ConfigMap") => cluster::config_map,
         ("", "Secret") => cluster::secret,
         ("", "Namespace") => cluster::namespace,
+        ("", "Endpoints") => endpoints::endpoints,
+        ("", "ResourceQuota") => quota::quota,
+        ("", "LimitRange") => limits::limits,
         ("", "Event") => cluster::event,
         ("", "PersistentVolume") => storage::volume,
         ("", "PersistentVolumeClaim") => storage::claim,
@@ -68,6 +84,7 @@ fn of_kind(gvk: &GroupVersionKind, object: &Value, found: &mut Vec<Cause>) {
         ("apps", "ReplicaSet") => workload::replica_set,
         ("apps", "StatefulSet") => workload::stateful_set,
         ("apps", "DaemonSet") => workload::daemon_set,
+        ("apps", "ControllerRevision") => workload::revision,
         ("batch", "Job") => batch::job,
         ("batch", "CronJob") => batch::cron_job,
         ("autoscaling", "HorizontalPodAutoscaler") => policy::autoscaler,
@@ -81,6 +98,7 @@ fn of_kind(gvk: &GroupVersionKind, object: &Value, found: &mut Vec<Cause>) {
         ("rbac.authorization.k8s.io", "RoleBinding") => rbac::binding,
         ("rbac.authorization.k8s.io", "ClusterRoleBinding") => rbac::cluster_binding,
         ("storage.k8s.io", "StorageClass") => storage::class,
+        ("admissionregistration.k8s.io", _) => webhook::webhooks,
         ("coordination.k8s.io", "Lease") => cluster::lease,
         ("scheduling.k8s.io", "PriorityClass") => cluster::priority_class,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition::definition,

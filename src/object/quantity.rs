@@ -47,6 +47,12 @@ impl Quantity {
         }
     }
 
+    /// About as much, as a floating-point number.
+    #[must_use]
+    pub fn as_f64(&self) -> f64 {
+        format!("{}e{}", self.mantissa, self.scale).parse().unwrap_or_default()
+    }
+
     /// True when both are quantities and mean the same amount.
     pub fn same(a: &Value, b: &Value) -> bool {
         Self::of(a).is_some_and(|a| Self::of(b) == Some(a))

@@ -2,6 +2,7 @@
 //! list keys. The words and the order of questions are those of the API server's validator
 //! (go-openapi), oddities included. Rules in CEL are not evaluated.
 
+mod inner;
 mod number;
 mod say;
 mod text;
@@ -27,6 +28,7 @@ pub(crate) struct Violation {
 pub(super) fn object(demands: &Raw, object: &Value) -> Vec<Violation> {
     let mut found = value(demands, object, "");
     unique::lists(demands, object, "", &mut found);
+    inner::objects(demands, object, "", &mut found);
     let mut distinct: Vec<Violation> = Vec::new();
     for violation in found {
         if !distinct.contains(&violation) {

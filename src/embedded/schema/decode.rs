@@ -59,13 +59,9 @@ pub(crate) fn type_error(node: Node<'_>, object: &Value) -> Option<String> {
     wrong(node, object, &mut place)
 }
 
-/// The same for an object that was merged by a server-side apply, which is not decoded but
-/// converted: an integer that is too large is cut to its size and no error.
-///
-/// The answer of a server begins with `failed to convert new object `.
-pub(crate) fn conversion_error(node: Node<'_>, object: &Value) -> Option<String> {
-    let mut place = Place { holder: None, fields: Vec::new(), converts: true };
-    wrong(node, object, &mut place)
+/// What is wrong with one value that converts itself, where nobody knows its place.
+pub(super) fn converted(scalar: Scalar, value: &Value) -> Option<String> {
+    wrong_scalar(scalar, value, &Place { holder: None, fields: Vec::new(), converts: true })
 }
 
 /// Where the decoder is: the innermost struct and the names of all fields on the way.
@@ -167,10 +163,6 @@ fn wrong_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Option<Stri
             wrong_base64(text).map(|why| format!("error decoding from json: {why}"))
         }
         (Scalar::Bytes, Value::String(text)) => wrong_base64(text),
-        (Scalar::Int32 | Scalar::Int64, Value::Number(number)) if place.converts => {
-            let wanted = go_scalar(scalar);
-            number.is_f64().then(|| format!("cannot convert float64 to {wanted}"))
-        }
         (Scalar::String | Scalar::IntOrString, Value::String(_))
         | (Scalar::Boolean, Value::Bool(_))
         | (Scalar::Number, Value::Number(_)) => None,
@@ -229,7 +221,7 @@ fn kind_of(value: &Value) -> String {
     .to_owned()
 }
 
-fn go_scalar(scalar: Scalar) -> &'static str {
+pub(super) fn go_scalar(scalar: Scalar) -> &'static str {
     match scalar {
         Scalar::String => "string",
         Scalar::Bytes => "[]uint8",

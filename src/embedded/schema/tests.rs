@@ -226,7 +226,7 @@ fn a_custom_resource_loses_unknown_fields_and_gets_defaults() {
     assert_eq!(object, expected);
     object["spec"]["size"] = json!(11);
     let fields: Vec<String> = schema.violations(&object).into_iter().map(|v| v.field).collect();
-    assert_eq!(fields, ["spec.size"]);
+    assert_eq!(fields, ["spec.size", "spec.pod.apiVersion", "spec.pod.kind"]);
 }
 
 #[test]

@@ -20,9 +20,11 @@ pub(super) fn job(object: &Value, found: &mut Vec<Cause>) {
     if is_absent(spec, "selector") {
         found.push(required("spec.selector", ""));
     }
+    generated_selector(object, spec, found);
     selector::check(spec, "selector", "spec", found);
     let labels = spec.pointer("/template/metadata/labels").unwrap_or(&Value::Null);
-    if spec.get("selector").is_some_and(|selector| !selector::matches(selector, labels)) {
+    let selected = spec.get("selector").filter(|selector| !selector.is_null());
+    if !selected.is_some_and(|selector| selector::matches(selector, labels)) {
         let message = "`selector` does not match template `labels`";
         found.push(invalid("spec.template.metadata.labels", labels, message));
     }
@@ -45,6 +47,21 @@ pub(super) fn generated(object: &Value, found: &mut Vec<Cause>) {
             let field = format!("spec.template.metadata.labels[{key}]");
             found.push(invalid(field, labels, &format!("must be '{expected}'")));
         }
+    }
+}
+
+/// The selector that the server makes holds the uid, and nothing besides.
+fn generated_selector(object: &Value, spec: &Value, found: &mut Vec<Cause>) {
+    let Some(selector) = spec.get("selector").filter(|selector| !selector.is_null()) else {
+        return;
+    };
+    if spec.get("manualSelector") == Some(&Value::Bool(true)) {
+        return;
+    }
+    let own = serde_json::json!({"batch.kubernetes.io/controller-uid": meta::uid(object)});
+    let plain = selector.get("matchExpressions").is_none_or(Value::is_null);
+    if selector.get("matchLabels") != Some(&own) || !plain {
+        found.push(invalid("spec.selector", selector, "`selector` not auto-generated"));
     }
 }
 

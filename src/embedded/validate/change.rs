@@ -35,6 +35,10 @@ pub(super) fn check(gvk: &GroupVersionKind, old: &Value, new: &Value, found: &mu
             sealed(old, new, &["data"], found);
         }
         ("", "PersistentVolumeClaim") => claim(old, new, found),
+        ("", "ResourceQuota") if at(old, "spec.scopes") != at(new, "spec.scopes") => {
+            let scopes = at(new, "spec.scopes").cloned().unwrap_or(json!([]));
+            found.push(invalid("spec.scopes", &scopes, IMMUTABLE));
+        }
         ("", "PersistentVolume") => volume(old, new, found),
         ("rbac.authorization.k8s.io", _) => binding(old, new, found),
         ("storage.k8s.io", "StorageClass") => {

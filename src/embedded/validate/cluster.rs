@@ -61,10 +61,8 @@ pub(super) fn secret(object: &Value, found: &mut Vec<Cause>) {
                 found.push(required(format!("metadata.annotations[{account}]"), ""));
             }
         }
-        "kubernetes.io/dockercfg" if !has(".dockercfg") => found.push(missing(".dockercfg")),
-        "kubernetes.io/dockerconfigjson" if !has(".dockerconfigjson") => {
-            found.push(missing(".dockerconfigjson"));
-        }
+        "kubernetes.io/dockercfg" => docker(object, ".dockercfg", found),
+        "kubernetes.io/dockerconfigjson" => docker(object, ".dockerconfigjson", found),
         "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
             found.extend([missing("username"), missing("password")]);
         }
@@ -74,6 +72,35 @@ pub(super) fn secret(object: &Value, found: &mut Vec<Cause>) {
         }
         _ => {}
     }
+}
+
+/// A docker configuration is a map in JSON.
+fn docker(secret: &Value, key: &str, found: &mut Vec<Cause>) {
+    let field = format!("data[{key}]");
+    let Some(text) = secret.pointer(&format!("/data/{key}")).and_then(Value::as_str) else {
+        found.push(required(field, ""));
+        return;
+    };
+    let bytes = BASE64_STANDARD.decode(text).unwrap_or_default();
+    let why = match serde_json::from_slice::<Value>(&bytes) {
+        Ok(Value::Object(_) | Value::Null) => return,
+        Ok(other) => {
+            let kind = match other {
+                Value::Array(_) => "array",
+                Value::String(_) => "string",
+                Value::Bool(_) => "bool",
+                _ => "number",
+            };
+            format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
+        }
+        Err(error) if error.is_eof() => "unexpected end of JSON input".to_owned(),
+        Err(error) => {
+            let at = error.column().saturating_sub(1).min(bytes.len().saturating_sub(1));
+            let odd = bytes.get(at).copied().map_or(' ', char::from);
+            format!("invalid character {odd:?} looking for beginning of value").replace('"', "'")
+        }
+    };
+    found.push(invalid_text(field, "<secret contents redacted>", &why));
 }
 
 pub(super) fn namespace(object: &Value, found: &mut Vec<Cause>) {

@@ -13,6 +13,9 @@ use crate::{
     object::meta,
 };
 
+/// What an additional column may be.
+const COLUMN_TYPES: [&str; 5] = ["boolean", "date", "integer", "number", "string"];
+
 pub(super) fn definition(object: &Value, found: &mut Vec<Cause>) {
     let spec = object.get("spec").unwrap_or(&Value::Null);
     let names = spec.get("names").unwrap_or(&Value::Null);
@@ -39,7 +42,17 @@ pub(super) fn definition(object: &Value, found: &mut Vec<Cause>) {
         }
     }
     versions(spec, found);
+    for (index, version) in list(spec, "versions").iter().enumerate() {
+        // What all versions have in common is lifted to where it was when there was only one.
+        let path = match list(spec, "versions").len() {
+            1 => "spec".to_owned(),
+            _ => format!("spec.versions[{index}]"),
+        };
+        scale(version, &path, found);
+        columns(version, &path, found);
+    }
     resource_names(names, found);
+    conversion(spec, found);
     let stored = object.pointer("/status/storedVersions").and_then(Value::as_array);
     if stored.is_none_or(Vec::is_empty) {
         let message = "must have at least one stored version";
@@ -92,6 +105,65 @@ fn versions(spec: &Value, found: &mut Vec<Cause>) {
     if stored.count() != 1 {
         let message = "must have exactly one version marked as storage version";
         found.push(invalid_shown("spec.versions", &all, message));
+    }
+}
+
+fn scale(version: &Value, path: &str, found: &mut Vec<Cause>) {
+    let Some(scale) = version.pointer("/subresources/scale").filter(|scale| scale.is_object())
+    else {
+        return;
+    };
+    for key in ["specReplicasPath", "statusReplicasPath"] {
+        if text(scale, key).is_empty() {
+            found.push(required(format!("{path}.subresources.scale.{key}"), ""));
+        }
+    }
+}
+
+fn columns(version: &Value, path: &str, found: &mut Vec<Cause>) {
+    for (index, column) in list(version, "additionalPrinterColumns").iter().enumerate() {
+        let path = format!("{path}.additionalPrinterColumns[{index}]");
+        if text(column, "name").is_empty() {
+            found.push(required(format!("{path}.name"), ""));
+        }
+        let known = COLUMN_TYPES.join(",");
+        match text(column, "type") {
+            "" => {
+                found.push(required(format!("{path}.type"), &format!("must be one of {known}")));
+            }
+            kind if !COLUMN_TYPES.contains(&kind) => {
+                let message = format!("must be one of {known}");
+                found.push(invalid_text(format!("{path}.type"), kind, &message));
+            }
+            _ => {}
+        }
+        if text(column, "jsonPath").is_empty() {
+            found.push(required(format!("{path}.JSONPath"), ""));
+        }
+    }
+}
+
+fn conversion(spec: &Value, found: &mut Vec<Cause>) {
+    let preserves = spec.get("preserveUnknownFields") == Some(&Value::Bool(true));
+    let conversion = spec.get("conversion").unwrap_or(&Value::Null);
+    if text(conversion, "strategy") == "Webhook" {
+        if preserves {
+            let message = "must be None if spec.preserveUnknownFields is true";
+            found.push(invalid_text("spec.conversion.strategy", "Webhook", message));
+        }
+        let hook = conversion.get("webhook").unwrap_or(&Value::Null);
+        if hook.get("clientConfig").is_none_or(Value::is_null) {
+            let message = "required when strategy is set to Webhook";
+            found.push(required("spec.conversion.webhookClientConfig", message));
+        }
+        if list(hook, "conversionReviewVersions").is_empty() {
+            found.push(required("spec.conversion.conversionReviewVersions", ""));
+        }
+    }
+    if preserves {
+        let message = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in \
+                       spec.versions[*].schema instead";
+        found.push(invalid("spec.preserveUnknownFields", &Value::Bool(true), message));
     }
 }
 

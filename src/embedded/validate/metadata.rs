@@ -93,12 +93,15 @@ pub(super) fn check_change(old: &Value, new: &Value, found: &mut Vec<Cause>) {
     ] {
         if before.get(key) != after.get(key) {
             let value = after.get(key).cloned().unwrap_or_default();
-            found.push(invalid(format!("metadata.{key}"), &value, IMMUTABLE));
+            let cause = invalid(format!("metadata.{key}"), &value, IMMUTABLE);
+            // The real server looks twice.
+            found.extend([cause.clone(), cause]);
         }
     }
     check_common(after, "metadata", found);
     if before.get("finalizers") != after.get("finalizers") {
         finalizers(after, found);
+        standard_finalizers(after, "metadata.finalizers", found);
     }
 }
 

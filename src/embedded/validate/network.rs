@@ -136,8 +136,11 @@ fn cluster_ips(spec: &Value, found: &mut Vec<Cause>) {
     }
 }
 
-fn address(ip: &str, field: &str, found: &mut Vec<Cause>) {
-    if ip.parse::<IpAddr>().is_err() {
+pub(super) fn address(ip: &str, field: &str, found: &mut Vec<Cause>) {
+    let numbers = ip.split('.').all(|part| part.parse::<u8>().is_ok());
+    if numbers && ip.split('.').any(|part| part.len() > 1 && part.starts_with('0')) {
+        found.push(invalid_text(field, ip, "must not have leading 0s"));
+    } else if ip.parse::<IpAddr>().is_err() {
         let message = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
         found.push(invalid_text(field, ip, message));
     }

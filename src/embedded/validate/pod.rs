@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    cause::{Cause, invalid, invalid_text, list, number, one_of, text},
+    cause::{Cause, invalid, invalid_text, list, number, one_of, required, text},
     container, metadata, names, volume,
 };
 
@@ -50,6 +50,7 @@ fn spec(spec: &Value, path: &str, found: &mut Vec<Cause>) {
         found.extend(wrong.into_iter().map(|why| invalid_text(field.as_str(), name, &why)));
         if key == "subdomain" {
             tolerations(spec, path, found);
+            spread(spec, path, found);
         }
     }
 }
@@ -59,6 +60,26 @@ fn deadline(spec: &Value, path: &str, found: &mut Vec<Cause>) {
     if let Some(seconds) = number(spec, "activeDeadlineSeconds").filter(|s| !range.contains(s)) {
         let field = format!("{path}.activeDeadlineSeconds");
         found.push(invalid(field, &seconds.into(), &names::between(1, i64::from(i32::MAX))));
+    }
+}
+
+fn spread(spec: &Value, path: &str, found: &mut Vec<Cause>) {
+    let known = ["DoNotSchedule", "ScheduleAnyway"];
+    for (index, constraint) in list(spec, "topologySpreadConstraints").iter().enumerate() {
+        let path = format!("{path}.topologySpreadConstraints[{index}]");
+        if number(constraint, "maxSkew").is_none_or(|skew| skew <= 0) {
+            let skew = number(constraint, "maxSkew").unwrap_or_default();
+            let message = "must be greater than zero";
+            found.push(invalid(format!("{path}.maxSkew"), &skew.into(), message));
+        }
+        if text(constraint, "topologyKey").is_empty() {
+            found.push(required(format!("{path}.topologyKey"), "can not be empty"));
+        }
+        let action = text(constraint, "whenUnsatisfiable");
+        if !known.contains(&action) {
+            let field = format!("{path}.whenUnsatisfiable");
+            found.push(super::cause::not_supported(field, &action.into(), &known));
+        }
     }
 }
 

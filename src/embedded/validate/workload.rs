@@ -109,6 +109,20 @@ fn with_volumes(spec: &Value, claims: &[Value]) -> Value {
     spec
 }
 
+/// A state of a set that is kept to go back to.
+pub(super) fn revision(object: &Value, found: &mut Vec<Cause>) {
+    not_negative_at_root(object, "revision", found);
+    if is_absent(object, "data") {
+        found.push(required("data", "data is mandatory"));
+    }
+}
+
+fn not_negative_at_root(object: &Value, key: &str, found: &mut Vec<Cause>) {
+    if let Some(number) = number(object, key).filter(|number| *number < 0) {
+        found.push(invalid(key, &number.into(), "must be greater than or equal to 0"));
+    }
+}
+
 pub(super) fn daemon_set(object: &Value, found: &mut Vec<Cause>) {
     let spec = spec_of(object);
     selector::check(spec, "selector", "spec", found);

@@ -66,7 +66,8 @@ pub(super) fn format(demands: &Raw, text: &str, path: &str) -> Option<Violation>
     Some(bad("FieldValueTypeInvalid", path, &Value::from(text), &why))
 }
 
-/// True also for formats that the server checks and we don't: `email`, `hostname`, `uri`.
+/// True also for formats that the server checks and we don't: `hostname`, `uri`. Of an `email` only
+/// that there is somebody somewhere.
 fn has_format(format: &str, text: &str) -> bool {
     match format {
         "byte" => STANDARD.decode(text).is_ok(),
@@ -79,6 +80,9 @@ fn has_format(format: &str, text: &str) -> bool {
         "date" => text.parse::<Date>().is_ok() && text.len() == "2006-01-02".len(),
         "date-time" | "datetime" => text.parse::<Timestamp>().is_ok(),
         "duration" => text.parse::<SignedDuration>().is_ok(),
+        "email" => text.split_once('@').is_some_and(|(who, place)| {
+            !who.is_empty() && !place.is_empty() && !text.contains(char::is_whitespace)
+        }),
         "ipv4" => text.parse::<Ipv4Addr>().is_ok(),
         "ipv6" => text.parse::<Ipv6Addr>().is_ok(),
         "mac" => {
