@@ -3,9 +3,13 @@
 //! `tests/oracle/embedded.json` holds requests with their answers;
 //! `tests/cluster/embedded_answers.rs` asks a real server again and writes them down.
 
+#[path = "../../tests/oracle/lasting.rs"]
+mod lasting;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::lasting::lasting;
 use super::{
     defaults::{
         self,
@@ -57,22 +61,6 @@ fn created(gvk: &GroupVersionKind, object: &Value) -> (Value, Vec<Cause>) {
         let _ = allocate(&mut object, &Taken::default(), 0);
     }
     (object, causes)
-}
-
-fn lasting(object: &Value) -> Value {
-    let mut object = object.clone();
-    let metadata = object["metadata"].as_object_mut().unwrap();
-    for field in ["creationTimestamp", "managedFields", "resourceVersion", "uid"] {
-        metadata.remove(field);
-    }
-    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
-        status.remove("lastPhaseTransitionTime");
-    }
-    let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
-    for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
-        condition.remove("lastTransitionTime");
-    }
-    object
 }
 
 /// Causes in one order, without the differences of Go types that the real server prints behind

@@ -4,6 +4,9 @@
 //! it. The embedded server's own tests read the file without a cluster; this one asks again. With
 //! `UPDATE_EXPECT=1` it writes the answers down.
 
+#[path = "../oracle/lasting.rs"]
+mod shared;
+
 use std::{env::var_os, fmt::Write, fs, path::Path};
 
 use kube::{Client, client::Body};
@@ -121,23 +124,11 @@ fn refusal(code: u16, status: &Value) -> Value {
     json!({"code": code, "causes": causes})
 }
 
-/// The object without what differs from run to run.
+/// The object without what differs from run to run, and with one uid.
 fn lasting(object: &Value) -> Value {
-    let uid = object["metadata"]["uid"].as_str().unwrap_or("none").to_owned();
-    let text = object.to_string().replace(&uid, "UID");
-    let mut object: Value = serde_json::from_str(&text).expect("it was JSON");
-    let metadata = object["metadata"].as_object_mut().expect("it has metadata");
-    for field in ["creationTimestamp", "managedFields", "resourceVersion", "uid"] {
-        metadata.remove(field);
-    }
-    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
-        status.remove("lastPhaseTransitionTime");
-    }
-    let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
-    for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
-        condition.remove("lastTransitionTime");
-    }
-    object
+    let uid = object["metadata"]["uid"].as_str().unwrap_or("none");
+    let text = object.to_string().replace(uid, "UID");
+    shared::lasting(&serde_json::from_str(&text).expect("it was JSON"))
 }
 
 /// A selector of a job names a uid that no answer tells.
