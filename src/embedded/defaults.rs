@@ -32,12 +32,22 @@ use crate::object::GroupVersionKind;
 ///
 /// Custom resources get only what their metadata needs: their schema speaks for the rest.
 pub(crate) fn fill(gvk: &GroupVersionKind, object: &mut Value) {
+    complete(gvk, object, omit::Empty::Null);
+}
+
+/// The same for an object that was just sent: lists that are always written are still empty, which
+/// a writer can own, and become `null` only where they are stored.
+pub(crate) fn fill_sent(gvk: &GroupVersionKind, object: &mut Value) {
+    complete(gvk, object, omit::Empty::Said);
+}
+
+fn complete(gvk: &GroupVersionKind, object: &mut Value, empty: omit::Empty) {
     if !object.is_object() {
         return;
     }
     metadata::tidy(object);
     let Some(default) = of_kind(&gvk.group, &gvk.kind) else { return };
-    omit::omit(&gvk.kind, object);
+    omit::omit(&gvk.kind, object, empty);
     default(object);
     condition_times(&gvk.kind, object);
 }
@@ -106,7 +116,8 @@ fn of_kind(group: &str, kind: &str) -> Option<fn(&mut Value)> {
         ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => {
             definition::validating_webhooks
         }
-        ("", "ConfigMap" | "ServiceAccount") | ("apps", "ControllerRevision") => |_| (),
+        ("", "ConfigMap" | "ServiceAccount") => |_| (),
+        ("apps", "ControllerRevision") => |revision| fields::set(revision, "revision", 0),
         _ => return None,
     };
     Some(default)

@@ -43,6 +43,9 @@ pub(crate) struct Writer<'a> {
     pub manager: &'a str,
     /// Group and version by which the object is written, as `apps/v1`.
     pub api_version: &'a str,
+    /// All by which its kind is served: entries of others are dropped. Fields have the same names
+    /// in all of them.
+    pub served: &'a [String],
     /// Empty, `status` or `scale`.
     pub subresource: &'a str,
     /// The fields that this way of writing never changes, and so nobody can own by it; see
@@ -156,7 +159,7 @@ impl Apply<'_> {
         check::check(self.node, self.applied)
             .map_err(|faults| Refusal::Untyped(check::untyped_patch(self.applied, &faults)))?;
         let version = self.writer.api_version;
-        let mut managers = prune::reconciled(self.node, managers, version);
+        let mut managers = prune::reconciled(self.node, managers, self.writer);
         let merged = merge::merge(self.node, Some(self.live), Some(self.applied));
         let merged = merged.unwrap_or_default();
 
@@ -209,7 +212,7 @@ fn update(
     id: &Id,
     writer: &Writer<'_>,
 ) {
-    *managers = prune::reconciled(node, std::mem::take(managers), writer.api_version);
+    *managers = prune::reconciled(node, std::mem::take(managers), writer);
     // The operation is a manager of its own until it is known whether it changed anything, so that
     // the time of its manager stands for the last change.
     let own = Id::this_operation();

@@ -135,7 +135,10 @@ pub(crate) fn prepare(gvk: &GroupVersionKind, object: &mut Value, now: Timestamp
         remove(object, "status");
     }
     if let Some(metadata) = made(object, "metadata") {
-        remove(metadata, "generation");
+        // Where nothing counts, what a client says stays.
+        if update::counts(gvk) || gvk.group == "autoscaling" {
+            remove(metadata, "generation");
+        }
         if update::counts(gvk) {
             set(metadata, "generation", 1);
         }

@@ -12,14 +12,14 @@ use super::{
 pub(super) fn tidy(object: &mut Value) {
     let Some(metadata) = made(object, "metadata") else { return };
     let managed = remove(metadata, "managedFields");
-    omit::omit("ObjectMeta", metadata);
+    omit::omit("ObjectMeta", metadata, omit::Empty::Null);
     for key in ["name", "generateName", "namespace", "uid", "resourceVersion", "selfLink"] {
         if metadata.get(key).and_then(Value::as_str) == Some("") {
             remove(metadata, key);
         }
     }
     for owner in items(metadata, "ownerReferences") {
-        omit::omit("OwnerReference", owner);
+        omit::omit("OwnerReference", owner, omit::Empty::Null);
     }
     if let (Some(managed), Some(metadata)) = (managed, metadata.as_object_mut()) {
         metadata.insert("managedFields".to_owned(), managed);

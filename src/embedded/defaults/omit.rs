@@ -157,9 +157,18 @@ const MAPS: &[&str] = &[
     "volumeAttributes",
 ];
 
+/// What becomes of an empty list that is always written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// It stays as it was said.
+    Said,
+    /// It is stored as nothing.
+    Null,
+}
+
 /// Drops what says nothing below `object`, which is of `kind`.
-pub(super) fn omit(kind: &str, object: &mut Value) {
-    fields(&Place { kind, list: "", parent: "" }, object);
+pub(super) fn omit(kind: &str, object: &mut Value, empty: Empty) {
+    fields(&Place { kind, list: "", parent: "", empty }, object);
 }
 
 /// Where a field stands: names that mean two things are told apart by it.
@@ -170,6 +179,7 @@ struct Place<'a> {
     list: &'a str,
     /// The field that holds the object looked at; empty at the root.
     parent: &'a str,
+    empty: Empty,
 }
 
 fn fields(place: &Place<'_>, object: &mut Value) {
@@ -192,6 +202,9 @@ fn fields(place: &Place<'_>, object: &mut Value) {
             _ => {}
         }
         if value.as_array().is_some_and(Vec::is_empty) && place.keeps_list(key) {
+            if place.empty == Empty::Said {
+                return true;
+            }
             *value = Value::Null;
         }
         !place.is_silent(key, value)

@@ -88,11 +88,22 @@ fn one_service_account(spec: &mut Value) {
     spec["serviceAccount"] = Value::from(name);
 }
 
+/// The times of a state are written, also those that are not known.
+fn state_times(state: &mut Value) {
+    for (kind, times) in
+        [("running", &["startedAt"][..]), ("terminated", &["startedAt", "finishedAt"])]
+    {
+        let Some(state) = present(state, kind) else { continue };
+        times.iter().for_each(|time| set(state, time, Value::Null));
+    }
+}
+
 fn pod_status(status: &mut Value) {
     for list in ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"] {
         for status in items(status, list) {
-            made(status, "state");
-            made(status, "lastState");
+            for state in ["state", "lastState"] {
+                made(status, state).into_iter().for_each(state_times);
+            }
             for (key, zero) in [("image", ""), ("imageID", "")] {
                 set(status, key, zero);
             }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    Writer,
     entries::Managers,
     extract,
     identity::{Facet, facet, is_named, step},
@@ -93,8 +94,10 @@ fn item_without(list: Node<'_>, item: Value, gone: &FieldSet) -> Option<Value> {
 
 /// The entries as they hold for today's schema: what lies below a field that is atomic now counts
 /// as the field, and entries of versions that are not served are dropped.
-pub(super) fn reconciled(node: Node<'_>, managers: Managers, version: &str) -> Managers {
-    let known = managers.into_iter().filter(|(_, entry)| &*entry.version == version);
+pub(super) fn reconciled(node: Node<'_>, managers: Managers, writer: &Writer<'_>) -> Managers {
+    let known = managers.into_iter().filter(|(_, entry)| {
+        *entry.version == *writer.api_version || writer.served.iter().any(|v| **v == *entry.version)
+    });
     known
         .map(|(id, mut entry)| {
             if let Some(fields) = reconciled_set(node, &entry.fields) {

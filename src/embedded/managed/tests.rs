@@ -86,7 +86,9 @@ impl Life {
         self.second += 1;
         let reset = reset_fields(&self.gvk, subresource, Some(true));
         let now = at(self.second);
-        let writer = Writer { manager, api_version: "x.dev/v1", subresource, reset: &reset, now };
+        let api_version = "x.dev/v1";
+        let served = &[];
+        let writer = Writer { manager, api_version, served, subresource, reset: &reset, now };
         let node = self.schema.root(&self.gvk).expect("the kind");
         write(node, self.live.as_ref(), &writer)
     }

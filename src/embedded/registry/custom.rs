@@ -50,6 +50,39 @@ impl<'a> Definition<'a> {
         stored.and_then(|version| version["name"].as_str()).unwrap_or_default()
     }
 
+    /// The names of the versions that are served, the best first.
+    fn served(&self) -> impl Iterator<Item = &'a str> {
+        let mut served: Vec<&str> = self
+            .versions()
+            .filter(|version| version["served"] == true)
+            .filter_map(|version| version["name"].as_str())
+            .collect();
+        served.sort_by_key(|name| std::cmp::Reverse(priority(name)));
+        served.into_iter()
+    }
+
+    /// What is said of a version that is deprecated: its own words, or which to use instead.
+    fn deprecation(&self, version: &Value) -> Option<String> {
+        if version["deprecated"] != true {
+            return None;
+        }
+        if let Some(words) = version["deprecationWarning"].as_str() {
+            return Some(words.to_owned());
+        }
+        let (group, kind) = (self.text("group"), self.name("kind"));
+        let name = version["name"].as_str().unwrap_or_default();
+        let is_deprecated = |name: &str| {
+            self.versions().any(|other| other["name"] == name && other["deprecated"] == true)
+        };
+        let said = format!("{group}/{name} {kind} is deprecated");
+        let better =
+            self.served().find(|other| !is_deprecated(other) && priority(other) > priority(name));
+        Some(match better {
+            Some(better) => format!("{said}; use {group}/{better} {kind}"),
+            None => said,
+        })
+    }
+
     /// The name, plural and so on that another definition of the group took first.
     pub(crate) fn clash(&self, other: &Self) -> Option<String> {
         if self.text("group") != other.text("group") {
@@ -99,6 +132,8 @@ impl<'a> Definition<'a> {
             columns: version["additionalPrinterColumns"].clone(),
             stored: name == self.stored_version(),
             stored_as: format!("{group}/{}", self.stored_version()),
+            served: self.served().map(|version| format!("{group}/{version}")).collect(),
+            deprecation: self.deprecation(version),
         };
         Ok(Kind {
             gvk,

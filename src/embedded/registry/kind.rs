@@ -87,6 +87,10 @@ pub(crate) struct Custom {
     pub(crate) stored: bool,
     /// The version in which they are kept, as an `apiVersion`.
     pub(crate) stored_as: String,
+    /// All versions that are served, as `apiVersion`s.
+    pub(crate) served: Arc<[String]>,
+    /// What is said to everybody who uses this version, where it is deprecated.
+    pub(crate) deprecation: Option<String>,
 }
 
 /// A kind in one version, and how it is treated.

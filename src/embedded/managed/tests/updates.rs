@@ -147,6 +147,7 @@ fn a_created_deployment_has_the_owners_that_the_real_server_writes() {
         "status": {}});
     let reset = reset_fields(&gvk, "", None);
     let writer = Writer {
+        served: &[],
         manager: "kubectl-create",
         api_version: "apps/v1",
         subresource: "",
