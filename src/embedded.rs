@@ -21,6 +21,7 @@ mod status;
 mod store;
 mod table;
 mod validate;
+mod warn;
 
 pub use self::{
     controllers::{Pace, control},

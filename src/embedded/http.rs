@@ -96,7 +96,7 @@ pub(super) async fn answer(server: Server, request: Request<Body>) -> Response<B
 
 fn respond(asked: &Asked<'_>, route: &Route, path: &str) -> Reply {
     let answered = match route {
-        Route::Objects(place) => objects::respond(asked, place),
+        Route::Objects(place) => Ok(objects::respond(asked, place)),
         Route::Page => Ok(pages::respond(asked, path)),
         Route::Nowhere => Ok(pages::nowhere(&asked.server.core().registry.table(), path)),
         Route::Absent { kind, name } => Err(Status::not_found(kind.resource(), name)),

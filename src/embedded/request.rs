@@ -37,7 +37,9 @@ mod review;
 mod rights;
 mod scale;
 mod selector;
+mod sent;
 mod update;
+mod violations;
 mod watch;
 
 pub(crate) use self::{

@@ -183,7 +183,7 @@ impl Status {
 
     /// A state is asked for that is yet to come.
     pub(crate) fn too_large_version(wanted: u64, current: u64) -> Self {
-        let message = format!("Too large resource version: {wanted}, current: {current}");
+        let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
         let cause =
             json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
         let mut details = Map::new();

@@ -63,6 +63,25 @@ pub(crate) fn row(gvk: &GroupVersionKind, object: &Value, now: Timestamp) -> Vec
     }
 }
 
+/// The columns of the scale of an object.
+pub(crate) fn scale_columns() -> Vec<Column> {
+    let plain =
+        |name: &str, kind: &str| Column { format: String::new(), ..column(name, kind, false) };
+    vec![
+        plain("Name", "string"),
+        plain("Desired", "integer"),
+        plain("Available", "integer"),
+        plain("Age", "string"),
+    ]
+}
+
+/// The cells of a scale.
+pub(crate) fn scale_row(scale: &Value, now: Timestamp) -> Vec<Value> {
+    let count = |pointer: &str| json!(cells::number(scale, pointer));
+    let age = cells::age(scale, now);
+    vec![cells::name(scale), count("/spec/replicas"), count("/status/replicas"), age]
+}
+
 /// What a client that hides finished objects needs to know of a row, beside its cells.
 pub(crate) fn row_conditions(gvk: &GroupVersionKind, object: &Value) -> Option<Value> {
     if !gvk.group.is_empty() || gvk.kind != "Pod" {

@@ -10,8 +10,8 @@ const FORMS: &str = "application/json, application/yaml, application/vnd.kuberne
 pub(super) enum Form {
     /// The objects.
     Objects,
-    /// Their metadata.
-    Metadata { version: &'static str },
+    /// Their metadata. `list`: that of a list was asked for.
+    Metadata { version: &'static str, list: bool },
     /// Lines for people. `version` of the group `meta.k8s.io`.
     Table { version: &'static str },
 }
@@ -59,35 +59,52 @@ pub(super) fn form(accept: &str) -> Result<Form, Status> {
     }
     for wish in wishes(accept).filter(Wish::is_json) {
         let version = wish.version().filter(|version| version.starts_with("v1"));
+        let version = version.filter(|_| wish.get("g") == "meta.k8s.io");
         match (wish.get("as"), version) {
             ("", _) => return Ok(Form::Objects),
             ("Table", Some(version)) => return Ok(Form::Table { version }),
-            ("PartialObjectMetadata" | "PartialObjectMetadataList", Some(version)) => {
-                return Ok(Form::Metadata { version });
+            ("PartialObjectMetadata", Some(version)) => {
+                return Ok(Form::Metadata { version, list: false });
+            }
+            ("PartialObjectMetadataList", Some(version)) => {
+                return Ok(Form::Metadata { version, list: true });
             }
             _ => {}
         }
     }
     if wishes(accept).any(|wish| wish.is_json()) {
-        // The form is known, what is asked for in it is not.
-        let message = format!("only the following media types are accepted: {FORMS}");
-        return Err(Status::new(406, "NotAcceptable", message));
+        return Err(unknown_form());
     }
     Err(Status::not_acceptable(FORMS))
 }
 
+/// The media type is known, what is asked for in it is not.
+fn unknown_form() -> Status {
+    let message = format!("only the following media types are accepted: {FORMS}");
+    Status::new(406, "NotAcceptable", message)
+}
+
+/// Refuses a wish for anything but plain JSON, where there is nothing else.
+pub(super) fn plain(accept: &str) -> Result<(), Status> {
+    let mut json = wishes(accept).filter(Wish::is_json).peekable();
+    if json.peek().is_none() || json.any(|wish| wish.get("as").is_empty()) {
+        return Ok(());
+    }
+    Err(unknown_form())
+}
+
 /// The first form of discovery that we can give.
-pub(super) fn discovery(accept: &str) -> Discovery {
+pub(super) fn discovery(accept: &str) -> Result<Discovery, Status> {
     for wish in wishes(accept).filter(Wish::is_json) {
         match (wish.get("as"), wish.version()) {
-            ("APIGroupDiscoveryList", Some(version)) if version.starts_with("v2") => {
-                return Discovery::Aggregated { version };
+            ("APIGroupDiscoveryList", Some("v2")) => {
+                return Ok(Discovery::Aggregated { version: "v2" });
             }
-            ("", _) => return Discovery::Legacy,
+            ("", _) => return Ok(Discovery::Legacy),
             _ => {}
         }
     }
-    Discovery::Legacy
+    plain(accept).map(|()| Discovery::Legacy)
 }
 
 #[cfg(test)]
@@ -104,10 +121,10 @@ mod tests {
         assert_eq!(form("*/*").unwrap(), Form::Objects);
         assert_eq!(form("application/vnd.kubernetes.protobuf").unwrap_err().code, 406);
         let metadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-        assert_eq!(form(metadata).unwrap(), Form::Metadata { version: "v1" });
+        assert_eq!(form(metadata).unwrap(), Form::Metadata { version: "v1", list: true });
         let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
                           application/json";
-        assert_eq!(discovery(aggregated), Discovery::Aggregated { version: "v2" });
-        assert_eq!(discovery("application/json"), Discovery::Legacy);
+        assert_eq!(discovery(aggregated).unwrap(), Discovery::Aggregated { version: "v2" });
+        assert_eq!(discovery("application/json").unwrap(), Discovery::Legacy);
     }
 }

@@ -71,7 +71,15 @@ impl Asked<'_> {
     }
 }
 
-pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
+/// Answers, and says so to whoever uses a version that is deprecated.
+pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Reply {
+    let mut reply = answer(asked, place).unwrap_or_else(|status| Reply::refusal(&status));
+    let deprecation = place.kind.custom.as_ref().and_then(|custom| custom.deprecation.clone());
+    reply.warnings.splice(0..0, deprecation);
+    reply
+}
+
+fn answer(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
     let target = Target {
         kind: place.kind.clone(),
         namespace: place.namespace.clone(),
@@ -88,11 +96,16 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
     match place.verb(asked.query) {
         "get" => {
             asked.query.expect_version()?;
-            Ok(Reply::json(200, &asked.view(kind)?.object(core.get(&target)?)))
+            core.expect_reached(asked.query.get("resourceVersion"))?;
+            let view = asked.view(kind)?;
+            view.expect_one()?;
+            Ok(Reply::json(200, &view.object(core.get(&target)?)))
         }
         "list" => {
             let listed = core.list(kind, &place.namespace, &asked.query.list(kind)?)?;
-            Ok(Reply::bytes(200, "application/json", asked.view(kind)?.list(&listed)))
+            let view = asked.view(kind)?;
+            view.expect_list()?;
+            Ok(Reply::bytes(200, "application/json", view.list(&listed)))
         }
         "watch" => {
             let options = asked.query.watch(kind)?;
@@ -120,8 +133,10 @@ pub(super) fn respond(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status>
             written(asked, kind, answer)
         }
         "delete" => {
-            let answer = core.delete(&target, &deletion(asked)?)?;
-            Ok(Reply::json(200, &asked.view(kind)?.object(answer)))
+            let options = deletion(asked)?;
+            let answer = core.delete(&target, &options)?;
+            let reply = Reply::json(200, &asked.view(kind)?.object(answer));
+            Ok(reply.with_warnings(options.warnings(kind)))
         }
         "deletecollection" => {
             let list = asked.query.list(kind)?;
@@ -141,13 +156,18 @@ fn written(asked: &Asked<'_>, kind: &Kind, answer: Answer) -> Result<Reply, Stat
 fn deletion(asked: &Asked<'_>) -> Result<DeleteOptions, Status> {
     let body = if asked.body.is_empty() { Value::Null } else { asked.tree()? };
     let mut options = DeleteOptions::read(&body)?;
+    let orphan = asked.query.get("orphanDependents");
+    if asked.body.is_empty() && !orphan.is_empty() {
+        options.propagation =
+            Some(if orphan == "true" { "Orphan" } else { "Background" }.to_owned());
+    }
     options.dry_run |= asked.query.dry_run()?;
     if options.propagation.is_none() && !asked.query.get("propagationPolicy").is_empty() {
         options.propagation = Some(asked.query.get("propagationPolicy").to_owned());
         options.check()?;
     }
     if options.grace_period_s.is_none() {
-        options.grace_period_s = asked.query.get("gracePeriodSeconds").parse().ok();
+        options.grace_period_s = asked.query.number("gracePeriodSeconds")?;
     }
     Ok(options)
 }
@@ -180,7 +200,9 @@ fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result
             let answer = core.patch(target, part, &patch, &asked.patch(&patch)?)?;
             written(asked, kind, answer)
         }
-        (Sub::Scale { .. }, "get") => Ok(Reply::json(200, &core.scale(target)?)),
+        (Sub::Scale { .. }, "get") => {
+            Ok(Reply::json(200, &asked.view(kind)?.scale(core.scale(target)?)))
+        }
         (Sub::Scale { .. }, "update") => {
             let answer = core.put_scale(target, asked.tree()?, &asked.write("UpdateOptions")?)?;
             Ok(Reply::json(200, &answer.object))
@@ -194,7 +216,10 @@ fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result
             let answer = core.bind(target, &asked.tree()?, &asked.write("CreateOptions")?)?;
             Ok(Reply::json(201, &answer))
         }
-        (Sub::Eviction, "create") => Ok(Reply::json(201, &core.evict(target, &asked.tree()?)?)),
+        (Sub::Eviction, "create") => {
+            let rehearsal = asked.write("CreateOptions")?.dry_run;
+            Ok(Reply::json(201, &core.evict(target, &asked.tree()?, rehearsal)?))
+        }
         (Sub::Token, "create") => token(asked, target),
         _ => Err(Status::no_such_method()),
     }

@@ -23,32 +23,47 @@ const MINOR: &str = "36";
 
 pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Reply {
     let table = asked.server.core().registry.table();
-    let wanted = negotiate::discovery(text(asked.headers, header::ACCEPT.as_str()));
+    let accept = text(asked.headers, header::ACCEPT.as_str());
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let found = match (parts.as_slice(), wanted) {
-        ([root @ ("api" | "apis")], Discovery::Aggregated { version }) => {
-            let list = aggregated::list(&table, *root == "api", version);
-            return aggregated_reply(version, &list.to_string());
+    let found = match parts.as_slice() {
+        ["api" | "apis", ..] => {
+            return discover(&table, accept, &parts).unwrap_or_else(|why| Reply::refusal(&why));
         }
-        (["api"], _) => Some(discovery::core_versions()),
-        (["apis"], _) => Some(discovery::groups(&table)),
-        (["api", version], _) => discovery::resources(&table, "", version),
-        (["apis", group], _) => discovery::group(&table, group),
-        (["apis", group, version], _) => discovery::resources(&table, group, version),
-        (["version"], _) => Some(version()),
-        (["healthz" | "livez" | "readyz", ..], _) => return health(asked, path),
-        (["metrics"], _) => return Reply::text(200, asked.server.metrics().page()),
-        (["openapi", "v2"], _) => return older_types(text(asked.headers, "accept")),
-        (["openapi", "v3"], _) => Some(documents(&table)),
-        (["openapi", "v3", "api", version], _) => return document(&table, "", version),
-        (["openapi", "v3", "apis", group, version], _) => {
-            return document(&table, group, version);
-        }
+        ["version"] => Some(version()),
+        ["healthz" | "livez" | "readyz", ..] => return health(asked, path),
+        ["metrics"] => return Reply::text(200, asked.server.metrics().page()),
+        ["openapi", "v2"] => return older_types(accept),
+        ["openapi", "v3"] => Some(documents(&table)),
+        ["openapi", "v3", "api", version] => return document(&table, "", version),
+        ["openapi", "v3", "apis", group, version] => return document(&table, group, version),
+        ["openapi", "v3", ..] => return Reply::empty(404),
         _ => None,
     };
     match found {
         Some(value) => Reply::json(200, &value),
         None => nowhere(&table, path),
+    }
+}
+
+/// Which kinds are served, in the form that is wanted.
+fn discover(table: &Table, accept: &str, parts: &[&str]) -> Result<Reply, Status> {
+    if let [root] = parts
+        && let Discovery::Aggregated { version } = negotiate::discovery(accept)?
+    {
+        let list = aggregated::list(table, *root == "api", version);
+        return Ok(aggregated_reply(version, &list.to_string()));
+    }
+    let found = match parts {
+        ["api"] => Some(discovery::core_versions()),
+        ["apis"] => Some(discovery::groups(table)),
+        ["api", version] => discovery::resources(table, "", version),
+        ["apis", group] => discovery::group(table, group),
+        ["apis", group, version] => discovery::resources(table, group, version),
+        _ => None,
+    };
+    match found {
+        Some(found) => negotiate::plain(accept).map(|()| Reply::json(200, &found)),
+        None => Ok(nowhere(table, &parts.join("/"))),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     embedded::{
         registry::Kind,
         request::{Core, ListAnswer},
+        status::Status,
         table::{self, Column},
     },
     object::meta,
@@ -26,13 +27,57 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
+    /// Refuses the form of a list for one object.
+    pub(super) fn expect_one(&self) -> Result<(), Status> {
+        if !matches!(self.form, Form::Metadata { list: true, .. }) {
+            return Ok(());
+        }
+        let what = self.go_type("");
+        Err(not_in_form(&format!(
+            "you requested PartialObjectMetadataList, but the requested object is not a list \
+             ({what})"
+        )))
+    }
+
+    /// Refuses the form of one object for a list.
+    pub(super) fn expect_list(&self) -> Result<(), Status> {
+        if !matches!(self.form, Form::Metadata { list: false, .. }) {
+            return Ok(());
+        }
+        let what = self.go_type("List");
+        Err(not_in_form(&format!(
+            "you requested PartialObjectMetadata, but the requested object is a list ({what})"
+        )))
+    }
+
+    /// What the real server calls the type of what it is about to show.
+    fn go_type(&self, suffix: &str) -> String {
+        let gvk = &self.kind.gvk;
+        if self.kind.custom.is_some() {
+            return format!("*unstructured.Unstructured{suffix}");
+        }
+        let package = gvk.group.split('.').next().filter(|name| !name.is_empty());
+        format!("*{}.{}{suffix}", package.unwrap_or("core"), gvk.kind)
+    }
+
+    /// A Scale, which has a table of its own.
+    pub(super) fn scale(&self, scale: Value) -> Value {
+        let Form::Table { version } = self.form else { return scale };
+        let list = json!({"resourceVersion": meta::resource_version(&scale)});
+        let cells = table::scale_row(&scale, self.now);
+        let mut table = self.table(&list, Vec::new(), false);
+        table["columnDefinitions"] = table::scale_columns().iter().map(column).collect();
+        table["rows"] = json!([{"cells": cells, "object": metadata_of(scale, version)}]);
+        table
+    }
+
     /// One object.
     pub(super) fn object(&self, object: Value) -> Value {
         match self.form {
             // A `Status` is no object of the kind.
             _ if object["kind"] == "Status" && self.kind.gvk.kind != "Status" => object,
             Form::Objects => object,
-            Form::Metadata { version } => metadata_of(object, version),
+            Form::Metadata { version, .. } => metadata_of(object, version),
             Form::Table { .. } => {
                 let list = json!({"resourceVersion": meta::resource_version(&object)});
                 self.table(&list, vec![object], true)
@@ -75,7 +120,7 @@ impl View<'_> {
                 let gvk = &self.kind.gvk;
                 (frame(&self.kind.list_kind, &gvk.api_version(), &list), "items")
             }
-            Form::Metadata { version } => (
+            Form::Metadata { version, .. } => (
                 frame("PartialObjectMetadataList", &format!("meta.k8s.io/{version}"), &list),
                 "items",
             ),
@@ -85,7 +130,7 @@ impl View<'_> {
             let object = Core::object(self.kind, record);
             match self.form {
                 Form::Objects => self.item(object),
-                Form::Metadata { version } => metadata_of(object, version),
+                Form::Metadata { version, .. } => metadata_of(object, version),
                 Form::Table { version } => self.row(object, version),
             }
         });
@@ -156,6 +201,10 @@ impl View<'_> {
         }
         row
     }
+}
+
+fn not_in_form(message: &str) -> Status {
+    Status::new(406, "NotAcceptable", message)
 }
 
 fn frame(kind: &str, api_version: &str, metadata: &Value) -> Value {

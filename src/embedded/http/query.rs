@@ -9,6 +9,8 @@ use crate::embedded::{
 
 /// Longest field manager.
 const MANAGER_BYTES_MAX: usize = 128;
+/// The option that says how a version is meant.
+const MATCH: &str = "resourceVersionMatch";
 /// The options of a patch that applies.
 pub(super) const APPLY: &str = "ApplyOptions";
 
@@ -30,11 +32,15 @@ impl Query {
     }
 
     pub(super) fn is_set(&self, key: &str) -> bool {
-        matches!(self.get(key), "1" | "t" | "T" | "true" | "TRUE" | "True")
+        // What is no truth is no falsehood either.
+        self.flag(key) == Some(true)
     }
 
     fn flag(&self, key: &str) -> Option<bool> {
-        self.0.iter().any(|(known, _)| known == key).then(|| self.is_set(key))
+        let said = self.0.iter().find(|(known, _)| known == key);
+        said.map(|(_, value)| {
+            !matches!(value.as_str(), "" | "0") && !value.eq_ignore_ascii_case("false")
+        })
     }
 
     pub(super) fn selector(&self, kind: &Kind) -> Result<Selector, Status> {
@@ -42,18 +48,9 @@ impl Query {
     }
 
     pub(super) fn list(&self, kind: &Kind) -> Result<ListOptions, Status> {
-        let limit = self.get("limit");
-        let limit = match limit {
-            "" => 0,
-            text => {
-                let limit: i64 = text.parse().map_err(|_| {
-                    let why = format!("strconv.ParseInt: parsing {text:?}: invalid syntax");
-                    Status::bad_request(why)
-                })?;
-                // Less than nothing is no limit.
-                usize::try_from(limit).unwrap_or_default()
-            }
-        };
+        // Less than nothing is no limit.
+        let limit = self.number("limit")?.unwrap_or_default();
+        let limit = usize::try_from(limit).unwrap_or_default();
         self.expect_list()?;
         Ok(ListOptions {
             selector: self.selector(kind)?,
@@ -64,7 +61,24 @@ impl Query {
         })
     }
 
+    /// A whole number.
+    pub(super) fn number(&self, key: &str) -> Result<Option<i64>, Status> {
+        let text = self.get(key);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let number = text.parse().map_err(|_| {
+            Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
+        })?;
+        Ok(Some(number))
+    }
+
     pub(super) fn watch(&self, kind: &Kind) -> Result<WatchOptions, Status> {
+        self.number("timeoutSeconds")?;
+        if !self.get("continue").is_empty() {
+            let why = "resourceVersionMatch is forbidden when continue is provided";
+            return Err(Status::invalid_options("ListOptions", &[forbidden(MATCH, why)]));
+        }
         Ok(WatchOptions {
             selector: self.selector(kind)?,
             resource_version: self.get("resourceVersion").to_owned(),
@@ -76,22 +90,27 @@ impl Query {
 
     /// Refuses what only watches take, and versions that are said by half.
     fn expect_list(&self) -> Result<(), Status> {
+        let initial = self.flag("sendInitialEvents").is_some();
+        let resumed = !self.get("continue").is_empty() && !self.get(MATCH).is_empty();
         let mut causes = Vec::new();
-        let mut forbid = |field: &str, why: &str| {
-            causes.push(Cause {
-                reason: "FieldValueForbidden",
-                field: field.to_owned(),
-                message: format!("Forbidden: {why}"),
-            });
-        };
-        if self.flag("sendInitialEvents").is_none() {
+        if (initial || resumed)
+            && !self.get(MATCH).is_empty()
+            && self.get("resourceVersion").is_empty()
+        {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            causes.push(forbidden(MATCH, why));
+        }
+        if resumed {
+            let why = "resourceVersionMatch is forbidden when continue is provided";
+            causes.push(forbidden(MATCH, why));
+        }
+        if initial {
+            let why = "sendInitialEvents is forbidden for list";
+            causes.push(forbidden("sendInitialEvents", why));
+        }
+        if causes.is_empty() {
             return Ok(());
         }
-        if !self.get("resourceVersionMatch").is_empty() && self.get("resourceVersion").is_empty() {
-            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-            forbid("resourceVersionMatch", why);
-        }
-        forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
         Err(Status::invalid_options("ListOptions", &causes))
     }
 
@@ -207,12 +226,21 @@ impl Query {
     }
 
     fn dry_run_fault(&self) -> Option<Cause> {
+        let said = self.0.iter().any(|(known, _)| known == "dryRun");
         let asked = self.get("dryRun");
-        (!matches!(asked, "" | "All")).then(|| Cause {
+        (said && asked != "All").then(|| Cause {
             reason: "FieldValueNotSupported",
             field: "dryRun".to_owned(),
             message: format!("Unsupported value: [{asked:?}]: supported values: \"All\""),
         })
+    }
+}
+
+fn forbidden(field: &str, why: &str) -> Cause {
+    Cause {
+        reason: "FieldValueForbidden",
+        field: field.to_owned(),
+        message: format!("Forbidden: {why}"),
     }
 }
 

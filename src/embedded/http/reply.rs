@@ -13,7 +13,7 @@ pub(super) struct Reply {
     pub(super) code: u16,
     content_type: &'static str,
     body: Body,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     retry_after_s: Option<u64>,
 }
 
@@ -29,6 +29,11 @@ impl Reply {
     pub(super) fn bytes(code: u16, content_type: &'static str, body: impl Into<Body>) -> Self {
         let body = body.into();
         Self { code, content_type, body, warnings: Vec::new(), retry_after_s: None }
+    }
+
+    /// No words at all.
+    pub(super) fn empty(code: u16) -> Self {
+        Self::bytes(code, "", "")
     }
 
     pub(super) fn refusal(status: &Status) -> Self {
@@ -48,7 +53,9 @@ impl Reply {
         *response.status_mut() = http::StatusCode::from_u16(self.code)
             .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if !self.content_type.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
         for warning in self.warnings {
             // As the real server: code 299, no agent, the text quoted.

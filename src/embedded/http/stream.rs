@@ -138,7 +138,7 @@ impl Stream {
     fn bookmark(&self, revision: u64, listed: bool) -> Value {
         let gvk = &self.watch.kind.gvk;
         let (api_version, kind) = match self.form {
-            Form::Metadata { version } => {
+            Form::Metadata { version, .. } => {
                 (format!("meta.k8s.io/{version}"), "PartialObjectMetadata")
             }
             _ => (gvk.api_version(), gvk.kind.as_str()),

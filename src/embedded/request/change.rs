@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Core, TRIES_MAX, decode, metadata, refused, set_meta};
+use super::{
+    Core, TRIES_MAX, decode, metadata, refused, set_meta,
+    violations::{self, refuse_nulls},
+};
 use crate::{
     embedded::{
         defaults,
         managed::{self, Writer},
         registry::{self, Kind, Sub},
-        schema::{Node, Violation},
         status::Status,
         store::{Key, Record, Refusal},
         validate::{self, Cause},
+        warn,
     },
     object::{FieldPath, FieldSet, meta},
 };
@@ -96,6 +99,13 @@ pub(super) struct Next {
     pub(super) warnings: Vec<String>,
 }
 
+impl Next {
+    /// A state that the server itself computed, owners included.
+    pub(super) fn recorded(object: Value) -> Self {
+        Self { object, recorded: true, replaces: false, warnings: Vec::new() }
+    }
+}
+
 impl Part {
     fn subresource(self) -> &'static str {
         match self {
@@ -172,6 +182,8 @@ impl Core {
             expect_uid(target, &live, &object, replaces)?;
             let next = self.next_state(target, part, options, &live, object, recorded);
             let next = next.map_err(|status| status.warned(&warnings))?;
+            let mut warnings = warnings;
+            warnings.extend(warn::of_changed(&target.kind.gvk, &live, &next));
             if metadata::is_same(&live, &next) {
                 return Ok(Answer { object: live, created: false, warnings });
             }
@@ -200,7 +212,7 @@ impl Core {
         if recorded {
             refuse_nulls(kind, &target.name, &next)?;
         }
-        decode::normalize(kind, &mut next);
+        decode::normalize_sent(kind, &mut next);
         if cleared.is_some() {
             set_meta(&mut next, "managedFields", cleared);
         }
@@ -224,8 +236,15 @@ impl Core {
         if part == Part::Whole {
             return Ok(next);
         }
-        let mut causes = validate::check_change(&kind.gvk, live, &next);
-        causes.extend(violations(kind, &next));
+        let mut causes = if part == Part::Status && kind.custom.is_none() {
+            validate::check_status(&kind.gvk, live, &next)
+        } else {
+            validate::check_change(&kind.gvk, live, &next)
+        };
+        causes.extend(match part {
+            Part::Status => violations::of_status(kind, &next),
+            _ => violations::all(kind, &next),
+        });
         if kind.is_definition() {
             // The name was right when it was created; what changed is named by itself.
             causes.retain(|cause| cause.field != "metadata.name");
@@ -298,6 +317,7 @@ impl Core {
         OwnWriter {
             manager: options.manager.clone(),
             api_version: kind.gvk.api_version(),
+            served: kind.custom.as_ref().map(|custom| custom.served.clone()).unwrap_or_default(),
             subresource,
             reset: managed::reset_fields(&kind.gvk, subresource, custom),
             now: self.now(),
@@ -309,6 +329,7 @@ impl Core {
 pub(super) struct OwnWriter {
     manager: String,
     api_version: String,
+    served: Arc<[String]>,
     subresource: &'static str,
     reset: FieldSet,
     now: jiff::Timestamp,
@@ -319,64 +340,11 @@ impl OwnWriter {
         Writer {
             manager: &self.manager,
             api_version: &self.api_version,
+            served: &self.served,
             subresource: self.subresource,
             reset: &self.reset,
             now: self.now,
         }
-    }
-}
-
-/// What is wrong with a new object.
-pub(super) fn check(kind: &Kind, object: &Value) -> Vec<Cause> {
-    let mut causes = validate::check_new(&kind.gvk, object);
-    causes.extend(violations(kind, object));
-    causes
-}
-
-/// What the schema of a custom kind forbids.
-fn violations(kind: &Kind, object: &Value) -> Vec<Cause> {
-    let violations = kind.custom.as_ref().map(|custom| custom.schema.violations(object));
-    let cause = |Violation { reason, field, message }| Cause { reason, field, message };
-    let mut causes: Vec<Cause> = violations.into_iter().flatten().map(cause).collect();
-    causes.extend(scale_violation(kind, object));
-    causes
-}
-
-/// The replicas of a custom object that has a scale are a count.
-fn scale_violation(kind: &Kind, object: &Value) -> Option<Cause> {
-    kind.custom.as_ref()?;
-    let Some(Sub::Scale { spec, .. }) = kind.sub("scale") else { return None };
-    let field = spec.replace('/', ".");
-    let message = match object.pointer(spec)? {
-        Value::Number(number) => match number.as_i64() {
-            Some(count) if count >= 0 => return None,
-            Some(count) => format!("Invalid value: {count}: should be a non-negative integer"),
-            None => format!(
-                "Invalid value: 0: {field} accessor error: {number} is of the type float64, \
-                 expected int64"
-            ),
-        },
-        Value::String(text) => format!(
-            "Invalid value: 0: {field} accessor error: {text} is of the type string, expected int64"
-        ),
-        _ => return None,
-    };
-    Some(Cause { reason: "FieldValueInvalid", field, message })
-}
-
-/// An apply to a custom object may leave a null where the schema allows none: other writes lose
-/// it as they are read, this one is refused.
-pub(super) fn refuse_nulls(kind: &Kind, name: &str, object: &Value) -> Result<(), Status> {
-    let Some(node) = kind.node().filter(|_| kind.custom.is_some()) else { return Ok(()) };
-    let defaulted = |field: &str| {
-        let found = field.split('.').try_fold(node, Node::field);
-        found.is_some_and(|node| node.default().is_some())
-    };
-    let mut causes = violations(kind, object);
-    causes.retain(|cause| cause.message.ends_with("\"null\"") && !defaulted(&cause.field));
-    match causes.as_slice() {
-        [] => Ok(()),
-        causes => Err(Status::invalid(&kind.group_kind(), name, causes)),
     }
 }
 
@@ -393,6 +361,11 @@ fn expect_uid(target: &Target, live: &Value, next: &Value, replaces: bool) -> Re
         };
         return Err(Status::invalid(&target.kind.group_kind(), &target.name, &[cause(), cause()]));
     }
+    Err(other_uid(target, wanted, is))
+}
+
+/// The object is not the one that was meant.
+pub(super) fn other_uid(target: &Target, wanted: &str, is: &str) -> Status {
     let resource = target.kind.resource();
     let place = match target.namespace.as_str() {
         "" => target.name.clone(),
@@ -404,19 +377,17 @@ fn expect_uid(target: &Target, live: &Value, next: &Value, replaces: bool) -> Re
          meta: {is}",
         resource.plural
     );
-    Err(Status::conflict(resource, &target.name, &why))
+    Status::conflict(resource, &target.name, &why)
 }
 
 fn expect_version(target: &Target, live: &Value, next: &Value) -> Result<(), Status> {
     let kind = &target.kind;
     match meta::resource_version(next) {
         "" | "0" if kind.put_needs_version => {
-            let plain = kind.custom.is_some() || kind.is_definition();
-            let zero = if plain { "0" } else { "0x0" };
             let cause = Cause {
                 reason: "FieldValueInvalid",
                 field: "metadata.resourceVersion".to_owned(),
-                message: format!("Invalid value: {zero}: must be specified for an update"),
+                message: "Invalid value: 0: must be specified for an update".to_owned(),
             };
             // The server itself names the resource where the kind belongs.
             let named = crate::object::GroupKind::new(&kind.gvk.group, &kind.plural);

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    Answer, Core, Part, Target, WriteOptions,
-    change::{check, refuse_nulls},
-    decode, metadata, namespace, random, refused, set_meta,
+    Answer, Core, Part, Target, WriteOptions, decode, metadata, namespace, random, refused,
+    sent::Sent,
+    set_meta,
+    violations::{check, refuse_nulls},
 };
 use crate::{
     embedded::{
@@ -27,18 +28,14 @@ impl Core {
     pub(crate) fn create(
         &self,
         target: &Target,
-        mut object: Value,
+        object: Value,
         options: &WriteOptions,
     ) -> Result<Answer, Status> {
-        let kind = &*target.kind;
-        decode::expect_kind(&kind.gvk, &mut object)?;
-        let warnings = decode::check_fields(kind, &object, options.validation)?;
-        decode::expect_namespace(kind, &target.namespace, &mut object)?;
+        let Sent { object, warnings } = Sent::read(target, object, options)?;
         let base = meta::text(&object, "generateName").to_owned();
         if !meta::name(&object).is_empty() || base.is_empty() {
-            let created = self.create_named(target, object, options, false);
-            let object = created.map_err(|status| status.warned(&warnings))?;
-            return Ok(Answer { object, created: true, warnings });
+            let made = self.create_named(target, object, options, false);
+            return Answer::made(target, made, warnings);
         }
         let mut tries = 0;
         loop {
@@ -46,13 +43,12 @@ impl Core {
             let name = random::name(&base);
             let mut object = object.clone();
             set_meta(&mut object, "name", Some(Value::from(name.as_str())));
-            match self.create_named(target, object, options, false) {
-                Ok(object) => return Ok(Answer { object, created: true, warnings }),
-                Err(status) if status.reason != "AlreadyExists" => {
-                    return Err(status.warned(&warnings));
-                }
-                Err(_) if tries < NAMES_MAX => {}
-                Err(_) => return Err(Status::no_free_name(kind.resource(), &name)),
+            let made = self.create_absent(target, object, options, false).transpose();
+            if let Some(made) = made {
+                return Answer::made(target, made, warnings);
+            }
+            if tries >= NAMES_MAX {
+                return Err(Status::no_free_name(target.kind.resource(), &name));
             }
         }
     }
@@ -88,7 +84,7 @@ impl Core {
         if recorded {
             refuse_nulls(kind, &name, &object)?;
         }
-        decode::normalize(kind, &mut object);
+        decode::normalize_sent(kind, &mut object);
         if !recorded && kind.gvk.kind == "DaemonSet" && kind.gvk.group == "apps" {
             // The annotation stands for a field that clients own.
             defaults::update::template_generation(&mut object, 0);

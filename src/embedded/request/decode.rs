@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Validation, duplicates, set_meta};
 use crate::{
     embedded::{
-        protobuf,
+        defaults, protobuf,
         registry::Kind,
         schema::{self, Node},
         status::Status,
@@ -62,6 +62,14 @@ pub(crate) fn sent(
     };
     let object: Value =
         serde_json::from_slice(body).map_err(|error| unrecognized(&json_fault(&error)))?;
+    for key in ["apiVersion", "kind"] {
+        if let Some(found @ (Value::Number(_) | Value::Bool(_))) = object.get(key) {
+            let found = if found.is_number() { "number" } else { "bool" };
+            return Err(unrecognized(&format!(
+                "json: cannot unmarshal {found} into Go struct field .{key} of type string"
+            )));
+        }
+    }
     let found = match &object {
         Value::Null => return Ok((Value::from(serde_json::Map::new()), Vec::new())),
         Value::Object(_) => "",
@@ -243,11 +251,43 @@ pub(super) fn unfit(kind: &Kind, why: &str) -> Status {
 
 /// Drops what the kind does not know and fills in what it defaults.
 pub(super) fn normalize(kind: &Kind, object: &mut Value) {
-    if let Some(node) = kind.node() {
-        schema::prune(node, object);
-        if kind.custom.is_some() {
-            schema::fill_defaults(node, object);
-        }
+    prune(kind, object);
+    defaults::fill(&kind.gvk, object);
+}
+
+/// The same for an object that was just sent, before it is known who owns what of it.
+pub(super) fn normalize_sent(kind: &Kind, object: &mut Value) {
+    if kind.custom.is_some() {
+        whole_numbers(object);
     }
-    crate::embedded::defaults::fill(&kind.gvk, object);
+    prune(kind, object);
+    defaults::fill_sent(&kind.gvk, object);
+}
+
+fn prune(kind: &Kind, object: &mut Value) {
+    let Some(node) = kind.node() else { return };
+    schema::prune(node, object);
+    if kind.custom.is_some() {
+        schema::fill_defaults(node, object);
+    }
+}
+
+/// Numbers that are whole are written so, however they were sent: `1.0` and `1e0` are 1.
+fn whole_numbers(value: &mut Value) {
+    // Up to here every whole number is one in floating point too.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or_default();
+            if float.fract() == 0.0
+                && float.abs() <= EXACT_MAX
+                && let Ok(whole) = format!("{float:.0}").parse::<i64>()
+            {
+                *value = Value::from(whole);
+            }
+        }
+        _ => {}
+    }
 }

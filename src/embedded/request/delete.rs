@@ -24,7 +24,8 @@ const FOREGROUND: &str = "foregroundDeletion";
 pub struct DeleteOptions {
     /// Time for pods to end, in seconds; the pod's own when absent, none at all when 0.
     pub grace_period_s: Option<i64>,
-    /// `Background`, `Foreground` or `Orphan`; `Background` when absent.
+    /// `Background`, `Foreground` or `Orphan`; `Background` when absent, but for Jobs and
+    /// ReplicationControllers: `Orphan`.
     pub propagation: Option<String>,
     /// Only the object with this uid.
     pub uid: Option<String>,
@@ -37,6 +38,7 @@ pub struct DeleteOptions {
 impl DeleteOptions {
     /// Reads the body of a DELETE, which is optional.
     pub(crate) fn read(body: &Value) -> Result<Self, Status> {
+        expect_options(body)?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let orphan = body.get("orphanDependents").and_then(Value::as_bool);
         let policy = orphan.map(|orphan| if orphan { "Orphan" } else { "Background" });
@@ -69,6 +71,16 @@ impl DeleteOptions {
         Ok(options)
     }
 
+    /// What a client is warned of when it deletes by these options.
+    pub(crate) fn warnings(&self, kind: &Kind) -> Vec<String> {
+        const PODS_STAY: &str = "child pods are preserved by default when jobs are deleted; set \
+             propagationPolicy=Background to remove them or set propagationPolicy=Orphan to \
+             suppress this warning";
+        let surprises = self.propagation.is_none() && kind.gvk.group == "batch";
+        let surprises = surprises && kind.gvk.kind == "Job";
+        surprises.then(|| PODS_STAY.to_owned()).into_iter().collect()
+    }
+
     /// Refuses words that the server does not know.
     pub(crate) fn check(&self) -> Result<(), Status> {
         let Some(policy) = &self.propagation else { return Ok(()) };
@@ -86,6 +98,35 @@ impl DeleteOptions {
         let kind = GroupKind::new("meta.k8s.io", "DeleteOptions");
         Err(Status::invalid(&kind, "", &[cause]))
     }
+}
+
+/// Refuses what are no options of a deletion.
+fn expect_options(body: &Value) -> Result<(), Status> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+    let message = match body {
+        Value::Null => return Ok(()),
+        Value::Array(_) => {
+            "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go \
+             value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind \
+             string \"json:\\\"kind,omitempty\\\"\" }"
+                .to_owned()
+        }
+        _ if !matches!(text("kind"), "" | "DeleteOptions") => {
+            format!("no kind {:?} is registered for version {:?}", text("kind"), text("apiVersion"))
+        }
+        _ if body["gracePeriodSeconds"].is_string() => {
+            "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds \
+             of type int64"
+                .to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(Status::bad_request(message))
+}
+
+/// True for the old kinds whose dependants stay when nothing is said about them.
+fn orphans_by_default(kind: &Kind) -> bool {
+    kind.is_core("ReplicationController") || (kind.gvk.group == "batch" && kind.gvk.kind == "Job")
 }
 
 /// What is to be done with one object.
@@ -126,10 +167,10 @@ impl Core {
                 let Ok(record) = over else { continue };
                 let last = record.object();
                 let marks = target.kind.marks(&last);
-                let gone = self.store.remove(&kind, &key, record.revision, last.clone(), marks);
+                let gone = self.store.remove(&kind, &key, record.revision, last, marks);
                 let Ok(record) = gone else { continue };
                 self.written(&target.kind, &record, true);
-                return Ok(deleted(&target.kind, last));
+                return Ok(deleted(&target.kind, record.object()));
             }
             let written = if gone {
                 self.store.remove(&kind.group_kind(), &key, record.revision, kept, marks)
@@ -236,9 +277,18 @@ impl Core {
                 }
             }
         }
+        let mut metadata = json!({"resourceVersion": listed.revision.to_string()});
+        match listed.resume {
+            Some(token) => metadata["continue"] = Value::from(token),
+            None if kind.custom.is_some() => metadata["continue"] = Value::from(""),
+            None => {}
+        }
+        if let Some(remaining) = listed.remaining {
+            metadata["remainingItemCount"] = Value::from(remaining);
+        }
         Ok(json!({
             "apiVersion": kind.gvk.api_version(), "kind": kind.list_kind,
-            "metadata": {"resourceVersion": listed.revision.to_string()}, "items": items,
+            "metadata": metadata, "items": items,
         }))
     }
 }
@@ -273,7 +323,11 @@ fn finalizers<'a>(kind: &Kind, live: &'a Value, options: &DeleteOptions) -> Vec<
         Some("Orphan") => Some(ORPHAN),
         Some("Foreground") => Some(FOREGROUND),
         Some(_) => None,
-        None => own.iter().copied().find(|name| matches!(*name, ORPHAN | FOREGROUND)),
+        None => own
+            .iter()
+            .copied()
+            .find(|name| matches!(*name, ORPHAN | FOREGROUND))
+            .or(orphans_by_default(kind).then_some(ORPHAN)),
     };
     let mut names: Vec<&str> =
         own.into_iter().filter(|name| !matches!(*name, ORPHAN | FOREGROUND)).collect();

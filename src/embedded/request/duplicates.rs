@@ -4,6 +4,8 @@ use std::{cell::RefCell, collections::BTreeSet, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::yaml;
+
 /// The paths of the fields, as `data.a` and `spec.containers[0].image`. Nothing for what is no
 /// JSON.
 pub(super) fn find(body: &[u8]) -> Vec<String> {
@@ -14,6 +16,22 @@ pub(super) fn find(body: &[u8]) -> Vec<String> {
         return Vec::new();
     }
     found.into_inner()
+}
+
+/// The same for one document of YAML, in the words of the reader of YAML: `line 1: key "a" already
+/// set in map`. JSON is YAML too.
+pub(super) fn in_yaml(body: &[u8]) -> Vec<String> {
+    // An anchor keeps a body in JSON from being read as such, and moves no line.
+    let anchored = [b"&body ", body].concat();
+    let is_json = body.trim_ascii_start().starts_with(b"{");
+    let document = if is_json { &anchored } else { body };
+    let loaded = yaml::load(document, &yaml::Limits::default());
+    let repeated = loaded.warnings.iter().filter_map(|problem| {
+        let (key, _) =
+            problem.message.strip_prefix("the key `")?.split_once("` is here a second")?;
+        Some(format!("line {}: key {key:?} already set in map", problem.line))
+    });
+    repeated.collect()
 }
 
 struct Walk<'a> {
@@ -92,5 +110,13 @@ mod tests {
         let body = br#"{"a": 1, "b": [{"c": null}, {"c": "x", "c": 1.5}], "a": true}"#;
         assert_eq!(find(body), ["b[1].c", "a"]);
         assert_eq!(find(b"{"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn fields_that_stand_twice_are_found_in_yaml_by_their_lines() {
+        let said = ["line 1: key \"a\" already set in map"];
+        assert_eq!(in_yaml(br#"{"a": 1, "b": {"a": 2}, "a": 3}"#), said);
+        assert_eq!(in_yaml(b"b:\n  a: 1\n  a: 2\n"), ["line 3: key \"a\" already set in map"]);
+        assert_eq!(in_yaml(b"a: 1\nb: 2\n"), Vec::<String>::new());
     }
 }

@@ -6,7 +6,11 @@ use super::{
     Core, DeleteOptions, Part, Selector, Target, Validation, WriteOptions, change::Next, scale,
 };
 use crate::{
-    embedded::{registry::Kind, status::Status, store::Key},
+    embedded::{
+        registry::{Kind, set_condition},
+        status::Status,
+        store::Key,
+    },
     object::{GroupVersionKind, meta},
 };
 
@@ -16,16 +20,47 @@ impl Core {
     /// # Errors
     ///
     /// 429 when a budget has no disruption left for it.
-    pub(crate) fn evict(&self, target: &Target, eviction: &Value) -> Result<Value, Status> {
-        let options = DeleteOptions::read(&eviction["deleteOptions"])?;
+    pub(crate) fn evict(
+        &self,
+        target: &Target,
+        eviction: &Value,
+        dry_run: bool,
+    ) -> Result<Value, Status> {
+        expect(target, eviction)?;
+        let mut options = DeleteOptions::read(&eviction["deleteOptions"])?;
+        options.dry_run |= dry_run;
         let pod = self.get(target)?;
         if is_ready(&pod) && !meta::is_terminating(&pod) {
             self.ask_budgets(target, &pod, options.dry_run)?;
+        }
+        if !options.dry_run {
+            self.say_why(target, &options)?;
         }
         self.delete(target, &options)?;
         Ok(json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
         }))
+    }
+
+    /// Notes in the pod that its end was asked for. Nobody owns the note.
+    fn say_why(&self, pod: &Target, options: &DeleteOptions) -> Result<(), Status> {
+        let now = self.now_text();
+        self.change(pod, Part::Whole, &server_options(), |live| {
+            if options.uid.as_deref().is_some_and(|uid| uid != meta::uid(live)) {
+                // The deletion says that this is another pod.
+                return Ok(Next::recorded(live.clone()));
+            }
+            let mut object = live.clone();
+            if let Some(status) = object["status"].as_object_mut() {
+                let condition = json!({
+                    "type": "DisruptionTarget", "status": "True", "lastProbeTime": null,
+                    "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting",
+                });
+                set_condition(status, &condition, &now);
+            }
+            Ok(Next::recorded(object))
+        })?;
+        Ok(())
     }
 
     /// Takes a disruption from the budget of the pod, if it has one.
@@ -47,12 +82,7 @@ impl Core {
             }
         };
         let target = Target { kind, namespace: pod.namespace.clone(), name: name(budget) };
-        let options = WriteOptions {
-            manager: "kube-apiserver".to_owned(),
-            dry_run,
-            validation: Validation::Ignore,
-            force: false,
-        };
+        let options = WriteOptions { dry_run, ..server_options() };
         // Counted down here, so that a second eviction sees it before the controller does.
         self.change(&target, Part::Status, &options, |live| {
             let allowed = number(live, "/status/disruptionsAllowed");
@@ -65,6 +95,34 @@ impl Core {
         })?;
         Ok(())
     }
+}
+
+/// How the server itself writes.
+fn server_options() -> WriteOptions {
+    WriteOptions {
+        manager: "kube-apiserver".to_owned(),
+        dry_run: false,
+        validation: Validation::Ignore,
+        force: false,
+    }
+}
+
+/// Refuses what is no eviction of this pod.
+fn expect(target: &Target, eviction: &Value) -> Result<(), Status> {
+    let kind = eviction["kind"].as_str().unwrap_or_default();
+    if !matches!(kind, "" | "Eviction") {
+        let version = eviction["apiVersion"].as_str().unwrap_or_default();
+        let own = version.rsplit('/').next().unwrap_or_default();
+        return Err(Status::bad_request(format!(
+            "{kind} in version {own:?} cannot be handled as a Eviction: no kind {kind:?} is \
+             registered for version {version:?}"
+        )));
+    }
+    if !matches!(meta::name(eviction), "") && meta::name(eviction) != target.name {
+        let why = "name in URL does not match name in Eviction object";
+        return Err(Status::bad_request(why));
+    }
+    Ok(())
 }
 
 fn name(object: &Value) -> String {

@@ -75,12 +75,16 @@ impl Core {
         })?;
         let selected = |key, record: &Arc<Record>| options.selector.matches(key, &record.marks);
         let mut found = listed.items.iter().filter(|(key, record)| selected(key, record));
-        let limit = if options.limit == 0 { usize::MAX } else { options.limit };
+        // Any state will do: the real server then answers from memory, and has no pages there.
+        let any = options.resource_version == "0" && page.is_none();
+        let limit = if options.limit == 0 || any { usize::MAX } else { options.limit };
         let chosen: Vec<_> = found.by_ref().take(limit).collect();
         let more = found.count();
+        let last = listed.items.last().map(|(key, _)| key);
+        // As the real server, which doesn't look whether there is anything of the selection.
         let resume = chosen
             .last()
-            .filter(|_| more > 0)
+            .filter(|(key, _)| chosen.len() == limit && last.is_some_and(|last| last != key))
             .map(|(key, _)| Page { revision: Some(listed.revision), after: key.clone() }.token());
         Ok(ListAnswer {
             items: chosen.into_iter().map(|(_, record)| Arc::clone(record)).collect(),
@@ -109,6 +113,14 @@ impl Core {
                 let exact = matching == Some(ListMatch::Exact) || paged;
                 Ok(exact.then_some(revision))
             }
+        }
+    }
+
+    /// Refuses to answer as of a version that is yet to come.
+    pub(crate) fn expect_reached(&self, version: &str) -> Result<(), Status> {
+        match version {
+            "" | "0" => Ok(()),
+            version => self.revision(version).map(|_| ()),
         }
     }
 

@@ -6,14 +6,14 @@ use super::{
     Answer, Core, Part, Target, Validation, WriteOptions,
     change::Next,
     decode::{self, complaints},
-    set_meta,
+    duplicates, set_meta,
 };
 use crate::{
     embedded::{
         managed::{self, Refusal},
         patch::{self, PatchError},
         registry::Kind,
-        schema,
+        schema::{self, Node},
         status::Status,
         validate::Cause,
     },
@@ -40,11 +40,18 @@ pub(crate) enum PatchKind {
 pub(crate) struct Patch {
     pub(crate) form: PatchKind,
     pub(crate) body: Value,
+    /// What the body of an apply has twice, in words.
+    twice: Vec<String>,
 }
 
 impl Patch {
+    /// An apply of an object that is a tree already.
+    pub(crate) fn apply(object: Value) -> Self {
+        Self { form: PatchKind::Apply, body: object, twice: Vec::new() }
+    }
+
     /// Reads a patch whose form the `Content-Type` says.
-    pub(crate) fn read(kind: &Kind, content_type: &str, body: &[u8]) -> Result<Self, Status> {
+    pub(crate) fn read(kind: &Kind, content_type: &str, sent: &[u8]) -> Result<Self, Status> {
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         let form = match media_type {
             "application/json-patch+json" => PatchKind::Json,
@@ -59,14 +66,18 @@ impl Patch {
             _ => return Err(Status::unsupported_patch()),
         };
         let body = match form {
-            PatchKind::Apply => decode::configuration(body)?,
-            _ => Self::parse(form, body)?,
+            PatchKind::Apply => decode::configuration(sent)?,
+            _ => Self::parse(form, sent)?,
         };
         let operations = body.as_array().map_or(0, Vec::len);
         if operations > OPERATIONS_MAX {
             return Err(Status::too_large(OPERATIONS_MAX));
         }
-        Ok(Self { form, body })
+        let twice = match form {
+            PatchKind::Apply => duplicates::in_yaml(sent),
+            _ => Vec::new(),
+        };
+        Ok(Self { form, body, twice })
     }
 
     /// A patch in JSON, of the type that its form has.
@@ -108,13 +119,42 @@ impl Patch {
         patched.map_err(unpatched)
     }
 
+    /// What is wrong with the types of what this patch made of an object of a built-in kind. A
+    /// strategic one goes by another reader.
+    fn type_error(&self, node: Node<'_>, object: &Value) -> Option<String> {
+        match self.form {
+            PatchKind::Strategic => schema::conversion_error(node, object),
+            _ => schema::type_error(node, object),
+        }
+    }
+
+    /// What a refusal of the patched object shows.
+    fn shown(&self, object: &Value) -> String {
+        match self.form {
+            PatchKind::Strategic => patch::as_go_prints(&self.body),
+            _ => object.to_string(),
+        }
+    }
+
     /// The same for a Scale, whose one field needs no other form than a merge.
     pub(super) fn transform_scale(&self, scale: &Value) -> Result<Value, Status> {
         let patched = match self.form {
             PatchKind::Json => patch::json_patch(scale, &self.body),
             _ => patch::merge_patch(scale, &self.body),
         };
-        patched.map_err(unpatched)
+        let patched = patched.map_err(unpatched)?;
+        let kind = match patched.pointer("/spec/replicas") {
+            Some(Value::String(_)) => "string",
+            Some(Value::Bool(_)) => "bool",
+            Some(Value::Array(_)) => "array",
+            Some(Value::Object(_)) => "object",
+            _ => return Ok(patched),
+        };
+        let why = format!(
+            "json: cannot unmarshal {kind} into Go struct field ScaleSpec.spec.replicas of type \
+             int32"
+        );
+        Err(unreadable(&patched.to_string(), &why))
     }
 }
 
@@ -136,23 +176,31 @@ impl Core {
         options: &WriteOptions,
     ) -> Result<Answer, Status> {
         if patch.form == PatchKind::Apply {
-            return self.apply(target, part, &patch.body, options);
+            let twice = match options.validation {
+                Validation::Ignore => &[][..],
+                Validation::Strict if !patch.twice.is_empty() => {
+                    return Err(repeated(&patch.twice));
+                }
+                _ => &patch.twice,
+            };
+            let answer = self.apply(target, part, &patch.body, options);
+            let answer = answer.map_err(|status| status.warned(twice))?;
+            return Ok(answer.warned(twice.to_vec()));
         }
         self.change(target, part, options, |live| {
             let kind = &target.kind;
             let mut object = patch.transform(kind, live)?;
-            if meta::name(&object) != target.name {
-                return Err(Status::bad_request(format!(
-                    "the name of the object ({}) does not match the name on the URL ({})",
-                    meta::name(&object),
-                    target.name
-                )));
+            expect_name(target, &object)?;
+            if kind.custom.is_none() && object.get("kind").is_none() {
+                // What is of no kind has no name either.
+                return Err(nameless(target));
             }
             if let Some(node) = kind.node().filter(|_| kind.custom.is_none())
-                && let Some(why) = schema::type_error(node, &object)
+                && let Some(why) = patch.type_error(node, &object)
             {
-                return Err(unreadable(&object.to_string(), &why));
+                return Err(unreadable(&patch.shown(&object), &why));
             }
+            expect_version(kind, &target.name, &object)?;
             decode::expect_kind(&kind.gvk, &mut object)?;
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
             let warnings = strict(patch, kind, &object, options.validation)?;
@@ -193,13 +241,9 @@ impl Core {
             let mut object = merge(None)?;
             set_meta(&mut object, "resourceVersion", None);
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
-            match self.create_named(target, object, options, true) {
-                // Somebody was faster: what they made is applied to.
-                Err(status) if status.reason == "AlreadyExists" => {}
-                made => {
-                    let answer = |object| Answer { object, created: true, warnings: Vec::new() };
-                    return made.map(answer);
-                }
+            let made = self.create_absent(target, object, options, true).transpose();
+            if let Some(made) = made {
+                return Answer::made(target, made, Vec::new());
             }
         }
         self.change(target, part, options, |live| {
@@ -207,6 +251,49 @@ impl Core {
             Ok(Next { object, recorded: true, replaces: false, warnings: Vec::new() })
         })
     }
+}
+
+/// A name can't be changed or taken away.
+fn expect_name(target: &Target, object: &Value) -> Result<(), Status> {
+    let message = match meta::name(object) {
+        name if name == target.name => return Ok(()),
+        "" => return Err(nameless(target)),
+        name => format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            target.name
+        ),
+    };
+    Err(Status::bad_request(message))
+}
+
+fn nameless(target: &Target) -> Status {
+    Status::bad_request(format!(
+        "the name of the object ({} based on URL) was undeterminable: name must be provided",
+        target.name
+    ))
+}
+
+/// What a strict reader of YAML says of keys that stand twice.
+fn repeated(twice: &[String]) -> Status {
+    Status::bad_request(format!(
+        "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+        twice.join("\n  ")
+    ))
+}
+
+/// The version of a custom object is that of the path.
+fn expect_version(kind: &Kind, name: &str, object: &Value) -> Result<(), Status> {
+    let (version, wanted) = (object["apiVersion"].as_str(), kind.gvk.api_version());
+    let Some(version) = version.filter(|version| kind.custom.is_some() && **version != wanted)
+    else {
+        return Ok(());
+    };
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        field: "apiVersion".to_owned(),
+        message: format!("Invalid value: {version:?}: must be {wanted}"),
+    };
+    Err(Status::invalid(&kind.group_kind(), name, &[cause]))
 }
 
 fn unapplied(refusal: Refusal) -> Status {
@@ -243,21 +330,7 @@ fn applied_object(target: &Target, part: Part, applied: &Value) -> Result<Value,
         let message = format!("invalid object type: {slash}{version}, Kind={name}");
         return Err(Status::bad_request(message));
     }
-    match meta::name(&applied) {
-        "" => {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({} based on URL) was undeterminable: name must be provided",
-                target.name
-            )));
-        }
-        name if name == target.name => {}
-        name => {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                target.name
-            )));
-        }
-    }
+    expect_name(target, &applied)?;
     // What is said later names the namespace only where the client did.
     decode::expect_namespace(kind, &target.namespace, &mut applied.clone())?;
     if let Some(map) = applied.as_object_mut() {
@@ -288,11 +361,7 @@ fn strict(
     if found.is_empty() || validation == Validation::Warn {
         return Ok(found);
     }
-    let shown = match patch.form {
-        PatchKind::Strategic => patch::as_go_prints(&patch.body),
-        _ => object.to_string(),
-    };
-    Err(unreadable(&shown, &format!("strict decoding error: {}", found.join(", "))))
+    Err(unreadable(&patch.shown(object), &format!("strict decoding error: {}", found.join(", "))))
 }
 
 /// A patched object that can't be read as one of its kind.

@@ -71,19 +71,25 @@ impl Core {
         options: &WriteOptions,
     ) -> Result<Answer, Status> {
         let places = places(target)?;
-        let gvk = GroupVersionKind::parse("autoscaling/v1", "Scale");
-        decode::expect_kind(&gvk, &mut scale.clone())?;
+        let text = |key: &str| scale[key].as_str().unwrap_or_default();
+        if (text("apiVersion"), text("kind")) != ("autoscaling/v1", "Scale") {
+            let (version, kind) = (text("apiVersion"), text("kind"));
+            let slash = if version.contains('/') { "" } else { "/" };
+            let message = format!("invalid object type: {slash}{version}, Kind={kind}");
+            return Err(Status::bad_request(message));
+        }
         Self::named(target, scale)?;
         let steps: Vec<&str> = places.spec.split('/').skip(1).collect();
         let path = FieldPath::fields(&steps);
         let writer = self.writer(&target.kind, Part::Scale, options);
         let answer = self.change(target, Part::Scale, options, |live| {
-            let mut wanted = next(&places, live, scale)?;
+            let mut wanted = replicas(&places, live, scale)?;
             let writer = writer.borrow();
             let conflicts = managed::scale_conflicts(&path, live, &wanted.object, &writer);
             if !conflicts.is_empty() && !options.force {
                 return Err(Status::apply_conflict(&conflicts));
             }
+            expect_count(live, scale)?;
             managed::record_scale_apply(&path, live, &mut wanted.object, &writer);
             Ok(Next { recorded: true, ..wanted })
         })?;
@@ -92,7 +98,17 @@ impl Core {
 }
 
 fn next(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status> {
-    let replicas = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or_default();
+    expect_count(live, scale)?;
+    replicas(places, live, scale)
+}
+
+/// The replicas that a Scale wishes for; none where it says nothing.
+fn wish(scale: &Value) -> i64 {
+    scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or_default()
+}
+
+fn expect_count(live: &Value, scale: &Value) -> Result<(), Status> {
+    let replicas = wish(scale);
     if replicas < 0 {
         let cause = Cause {
             reason: "FieldValueInvalid",
@@ -102,8 +118,13 @@ fn next(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status
         let kind = GroupKind::new("autoscaling", "Scale");
         return Err(Status::invalid(&kind, meta::name(live), &[cause]));
     }
+    Ok(())
+}
+
+/// The object with the replicas of the Scale.
+fn replicas(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status> {
     let mut object = live.clone();
-    set(&mut object, places.spec, Value::from(replicas));
+    set(&mut object, places.spec, Value::from(wish(scale)));
     for key in ["resourceVersion", "uid"] {
         if let Some(value) = scale["metadata"].get(key) {
             object["metadata"][key] = value.clone();

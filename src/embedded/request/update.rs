@@ -2,7 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Answer, Core, Part, Target, WriteOptions, change::Next, decode, set_meta};
+use super::{
+    Answer, Core, Part, Target, WriteOptions,
+    change::{Next, other_uid},
+    random,
+    sent::Sent,
+    set_meta,
+};
 use crate::{embedded::status::Status, object::meta};
 
 impl Core {
@@ -11,19 +17,18 @@ impl Core {
         &self,
         target: &Target,
         part: Part,
-        mut object: Value,
+        object: Value,
         options: &WriteOptions,
     ) -> Result<Answer, Status> {
-        let kind = &*target.kind;
-        decode::expect_kind(&kind.gvk, &mut object)?;
-        let warnings = decode::check_fields(kind, &object, options.validation)?;
-        decode::expect_namespace(kind, &target.namespace, &mut object)?;
+        let Sent { mut object, warnings } = Sent::read(target, object, options)?;
         expect_name(target, &mut object)?;
+        let kind = &*target.kind;
         let creates = kind.put_creates && part == Part::Main;
         if creates && self.store.get(&kind.group_kind(), &target.key()).is_none() {
-            let created = self.create_named(target, object, options, false);
-            let object = created.map_err(|status| status.warned(&warnings))?;
-            return Ok(Answer { object, created: true, warnings });
+            let made = self.put_absent(target, object.clone(), options).transpose();
+            if let Some(made) = made {
+                return Answer::made(target, made, warnings);
+            }
         }
         self.change(target, part, options, |_| {
             Ok(Next {
@@ -33,6 +38,22 @@ impl Core {
                 warnings: warnings.clone(),
             })
         })
+    }
+
+    /// Creates by PUT. The version that was sent says nothing of an object that is not there; a uid
+    /// can't be that of the new one.
+    fn put_absent(
+        &self,
+        target: &Target,
+        mut object: Value,
+        options: &WriteOptions,
+    ) -> Result<Option<Value>, Status> {
+        let wanted = meta::uid(&object);
+        if !wanted.is_empty() {
+            return Err(other_uid(target, wanted, &random::uid()));
+        }
+        set_meta(&mut object, "resourceVersion", None);
+        self.create_absent(target, object, options, false)
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Server;
 use crate::{
     embedded::{
-        request::{Core, DeleteOptions, Part, Patch, PatchKind, Target, Validation, WriteOptions},
+        request::{Core, DeleteOptions, Part, Patch, Target, Validation, WriteOptions},
         status::Status,
     },
     object::{GroupKind, ObjectId, meta},
@@ -62,7 +62,7 @@ impl Server {
     /// Applies an object with force, creating it where it is not there.
     pub fn apply(&self, actor: &str, object: Value) -> Result<Value, Status> {
         let target = self.target(&object)?;
-        let patch = Patch { form: PatchKind::Apply, body: object };
+        let patch = Patch::apply(object);
         Ok(self.core().patch(&target, Part::Main, &patch, &options(actor))?.object)
     }
 
