@@ -39,7 +39,10 @@ const KINDS: &[(&str, &str, &str, &str, bool)] = &[
     ("cr", "rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", false),
     ("crb", "rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding", false),
     ("crd", "apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", false),
+    ("vwc", "admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", false),
     // Defined in prepare.txt.
+    ("gadget", "conform.test/v1", "gadgets", "Gadget", true),
+    ("gadgetb", "conform.test/v1beta1", "gadgets", "Gadget", true),
     ("widget", "conform.test/v1", "widgets", "Widget", true),
     ("loose", "conform.test/v1", "looses", "Loose", true),
 ];

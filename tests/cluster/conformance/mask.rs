@@ -21,6 +21,9 @@ static DUMP: LazyLock<Regex> = LazyLock::new(|| {
     )
     .expect("valid")
 });
+/// How far a server has come.
+static CURRENT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(resource version: \d+, current: )\d+").expect("valid"));
 static ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^10\.\d+\.\d+\.\d+$").expect("valid"));
 
@@ -52,9 +55,13 @@ impl Masks {
         let list = map.contains_key("items") || map.contains_key("rows");
         let bookmark = map.get("type").is_some_and(|kind| kind == "BOOKMARK");
         let mut masked = Map::new();
+        let sorted = sorted_causes(map);
         for (key, value) in map {
             let value = match (key.as_str(), value) {
                 ("managedFields", Value::Array(entries)) => self.owners(entries),
+                ("message", _) if sorted.is_some() => {
+                    json!(self.text(sorted.as_ref().expect("checked")))
+                }
                 ("causes", Value::Array(causes)) => self.causes(causes),
                 ("metadata", Value::Object(metadata)) if list => list_metadata(metadata),
                 ("object", Value::Object(object)) if bookmark => bookmarked(object),
@@ -91,10 +98,12 @@ impl Masks {
         Value::Array(entries)
     }
 
-    /// The real server's order is that of a map.
+    /// The real server's order is that of a map, and how often a cause stands says only how often it
+    /// looked.
     fn causes(&mut self, causes: &[Value]) -> Value {
         let mut causes: Vec<Value> = causes.iter().map(|cause| self.mask(cause)).collect();
         causes.sort_by_key(Value::to_string);
+        causes.dedup();
         Value::Array(causes)
     }
 
@@ -116,6 +125,7 @@ impl Masks {
     fn text(&self, text: &str) -> String {
         let text = UID.replace_all(text, "<uid>");
         let text = TIME.replace_all(&text, "<time>");
+        let text = CURRENT.replace_all(&text, "${1}<version>");
         let mut text = DUMP.replace_all(&text, "<object>: ").into_owned();
         if let Some(at) = text.find("\n@@ ") {
             text.truncate(at + 1);
@@ -130,17 +140,36 @@ impl Masks {
             }
         }
         for base in &self.bases {
-            while let Some(at) = text.find(base.as_str()) {
-                let rest = &text[at + base.len()..];
+            let mut from = 0;
+            while let Some(at) = text[from..].find(base.as_str()).map(|at| at + from) {
+                from = at + base.len();
+                let rest = &text[from..];
                 let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-                if end == 0 {
-                    break;
+                if end > 0 {
+                    text = format!("{}<made up>{}", &text[..at], &rest[end..]);
+                    from = at;
                 }
-                text = format!("{}<made up>{}", &text[..at], &rest[end..]);
             }
         }
         text
     }
+}
+
+/// The message of a refusal with its causes in one order: that of the real server is a map's.
+/// `None` where the message doesn't list just these.
+fn sorted_causes(status: &Map<String, Value>) -> Option<String> {
+    let causes = status.get("details")?.get("causes")?.as_array()?;
+    let (head, list) = status.get("message")?.as_str()?.split_once(" is invalid: [")?;
+    let text = |cause: &Value, key: &str| cause[key].as_str().map(str::to_owned);
+    let said = |cause| Some(format!("{}: {}", text(cause, "field")?, text(cause, "message")?));
+    let mut said: Vec<String> = causes.iter().filter_map(said).collect();
+    said.sort();
+    said.dedup();
+    let length = said.iter().map(|one| one.len() + ", ".len()).sum::<usize>();
+    let complete = said.iter().all(|one| list.contains(one.as_str()));
+    // The last one has a bracket for its comma.
+    (complete && list.len() + 1 == length)
+        .then(|| format!("{head} is invalid: [{}]", said.join(", ")))
 }
 
 /// Columns without what they say of themselves: the embedded server has words of its own.

@@ -35,9 +35,7 @@ pub(super) fn check(runtime: &Runtime, both: &Both) -> Result<(), String> {
     let outcome = TestRunner::new_with_rng(config, rng).run(&sequence(), |steps| {
         let namespace = format!("sequence-{}", count.fetch_add(1, Ordering::Relaxed));
         let case = Case { file: "generated", line: 0, name: namespace.clone(), steps };
-        let mut run = Run::new(both, &namespace);
-        run.warnings = false;
-        let differences = runtime.block_on(run.case(&case));
+        let differences = runtime.block_on(Run::new(both, &namespace).case(&case));
         prop_assert!(differences.is_empty(), "{}", differences.join("\n"));
         Ok(())
     });
