@@ -94,7 +94,9 @@ fn state_times(state: &mut Value) {
         [("running", &["startedAt"][..]), ("terminated", &["startedAt", "finishedAt"])]
     {
         let Some(state) = present(state, kind) else { continue };
-        times.iter().for_each(|time| set(state, time, Value::Null));
+        for time in times {
+            set(state, time, Value::Null);
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct DeleteOptions {
     /// Time for pods to end, in seconds; the pod's own when absent, none at all when 0.
     pub grace_period_s: Option<i64>,
     /// `Background`, `Foreground` or `Orphan`; `Background` when absent, but for Jobs and
-    /// ReplicationControllers: `Orphan`.
+    /// `ReplicationController`s: `Orphan`.
     pub propagation: Option<String>,
     /// Only the object with this uid.
     pub uid: Option<String>,

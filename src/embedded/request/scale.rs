@@ -83,7 +83,7 @@ impl Core {
         let path = FieldPath::fields(&steps);
         let writer = self.writer(&target.kind, Part::Scale, options);
         let answer = self.change(target, Part::Scale, options, |live| {
-            let mut wanted = replicas(&places, live, scale)?;
+            let mut wanted = replicas(&places, live, scale);
             let writer = writer.borrow();
             let conflicts = managed::scale_conflicts(&path, live, &wanted.object, &writer);
             if !conflicts.is_empty() && !options.force {
@@ -99,7 +99,7 @@ impl Core {
 
 fn next(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status> {
     expect_count(live, scale)?;
-    replicas(places, live, scale)
+    Ok(replicas(places, live, scale))
 }
 
 /// The replicas that a Scale wishes for; none where it says nothing.
@@ -122,7 +122,7 @@ fn expect_count(live: &Value, scale: &Value) -> Result<(), Status> {
 }
 
 /// The object with the replicas of the Scale.
-fn replicas(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, Status> {
+fn replicas(places: &Places<'_>, live: &Value, scale: &Value) -> Next {
     let mut object = live.clone();
     set(&mut object, places.spec, Value::from(wish(scale)));
     for key in ["resourceVersion", "uid"] {
@@ -130,7 +130,7 @@ fn replicas(places: &Places<'_>, live: &Value, scale: &Value) -> Result<Next, St
             object["metadata"][key] = value.clone();
         }
     }
-    Ok(Next { object, recorded: false, replaces: false, warnings: Vec::new() })
+    Next { object, recorded: false, replaces: false, warnings: Vec::new() }
 }
 
 /// Sets the value at a pointer of plain fields, with what is missing above it.

@@ -48,7 +48,9 @@ fn scalar_error(scalar: Scalar, value: &Value) -> Option<String> {
             | Scalar::Quantity,
             _,
         ) => decode::converted(scalar, value),
-        (Scalar::String, Value::String(_)) | (Scalar::Boolean, Value::Bool(_)) => None,
+        (Scalar::String, Value::String(_))
+        | (Scalar::Boolean, Value::Bool(_))
+        | (Scalar::Number, Value::Number(_)) => None,
         (Scalar::String, Value::Number(number)) if !number.is_f64() => {
             Some("cannot convert int64 to string".to_owned())
         }
@@ -56,7 +58,6 @@ fn scalar_error(scalar: Scalar, value: &Value) -> Option<String> {
             let whole = number.as_f64().is_some_and(|number| number.fract() == 0.0);
             (number.is_f64() && !whole).then(|| format!("cannot convert float64 to {wanted}"))
         }
-        (Scalar::Number, Value::Number(_)) => None,
         _ => unknown(),
     }
 }

@@ -23,12 +23,11 @@ pub(super) fn objects(demands: &Raw, value: &Value, path: &str, found: &mut Vec<
                 }
             }
             for (name, value) in fields {
-                let below = demands.properties.get(&**name).or_else(|| {
-                    match &demands.additional_properties {
-                        Some(Additional::Schema(values)) => Some(values),
-                        _ => None,
-                    }
-                });
+                let others = match &demands.additional_properties {
+                    Some(Additional::Schema(values)) => Some(&**values),
+                    _ => None,
+                };
+                let below = demands.properties.get(&**name).or(others);
                 if let Some(below) = below {
                     objects(below, value, &child(path, name), found);
                 }
