@@ -21,6 +21,9 @@ use crate::{accept::accept, embedded::server::Server};
 
 /// Streams of one HTTP/2 connection. A client keeps all its watches on one.
 const STREAMS_MAX: u32 = 2000;
+/// Requests of one connection that end before they were looked at: a client that is killed, or gives
+/// up many at once, has not earned that its watches are cut too.
+const GIVEN_UP_MAX: usize = STREAMS_MAX as usize;
 /// Time for the handshake, and for the headers of a request of HTTP/1.1.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes that are buffered of a request line and headers.
@@ -67,6 +70,7 @@ async fn connection(
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(GIVEN_UP_MAX)
         .max_header_list_size(HEADER_BYTES_MAX);
     let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut serving = std::pin::pin!(serving);
