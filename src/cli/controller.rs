@@ -11,6 +11,7 @@ use super::{
     Answer,
     error::{CommandError, Kind},
     output::Ui,
+    runtime_of_threads,
 };
 use crate::{
     cluster::{Cluster, ClusterError},
@@ -21,12 +22,7 @@ use crate::{
 pub(super) fn run(args: ControllerArgs, ui: &Ui) -> Result<Answer, CommandError> {
     let settings = args.settle(&Surroundings::observe())?;
     start_log(&settings, ui.colours_errors(), std::io::stderr);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the threads of the controller")
-        .map_err(CommandError::internal)?;
-    runtime.block_on(async {
+    runtime_of_threads("controller")?.block_on(async {
         let signals = Signals::listen().map_err(CommandError::internal)?;
         let stop = CancellationToken::new();
         tracing::info!(
