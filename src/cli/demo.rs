@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,6 +23,7 @@ use super::{
     controller::{self, Signals, start_log},
     error::{CommandError, Kind},
     output::Ui,
+    runtime_of_threads,
 };
 use crate::{
     config::{LogFormat, Settings},
@@ -74,23 +74,17 @@ pub(super) fn run(args: &DemoArgs, ui: &mut Ui) -> Result<Answer, CommandError> 
         return Err(CommandError::user(message)
             .hint("the demo lets everybody in; name an address such as 127.0.0.1:8080"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the threads of the demo")
-        .map_err(CommandError::internal)?;
+    let runtime = runtime_of_threads("demo")?;
     // A directory is made only where it can be used and, whatever signal comes, left in order.
     let (signals, listener) = runtime.block_on(get_ready(args.listen))?;
     let place = Place::prepare(args.dir.as_deref(), args.keep, now_s())?;
     let played = runtime.block_on(play(signals, listener, &place, ui));
     // Nothing writes into the directory any longer.
     drop(runtime);
-    let stays = place.stays().then(|| place.repository());
     let left = place.leave();
     played?;
-    left?;
-    if let Some(repository) = stays.as_deref().and_then(std::path::Path::parent) {
-        ui.line(&format!("The demo has ended; its directory stays: {}", repository.display()))?;
+    if let Some(dir) = left? {
+        ui.line(&format!("The demo has ended; its directory stays: {}", dir.display()))?;
     }
     Ok(Answer::Yes)
 }
