@@ -3,6 +3,7 @@
 mod frame;
 mod place;
 mod show;
+mod workload;
 
 use std::{
     net::SocketAddr,

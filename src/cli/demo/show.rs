@@ -11,8 +11,9 @@ use tokio::time::{interval, sleep};
 
 use super::{
     NAMESPACE,
-    frame::{Scene, event_row, frame, state},
+    frame::{Scene, commit, event_row, frame, state},
     place::Place,
+    workload::{KINDS, Workload},
 };
 use crate::{
     cli::{
@@ -141,9 +142,11 @@ pub(super) async fn follow(
 
 /// Reads what is shown.
 fn look(server: &Server) -> Scene {
-    let workloads = ["Deployment", "StatefulSet"]
+    let workloads = KINDS
         .into_iter()
-        .flat_map(|kind| server.list(&GroupKind::new("apps", kind), None));
+        .flat_map(|[group, kind]| server.list(&GroupKind::new(group, kind), None))
+        // A Job of a CronJob is told by the CronJob.
+        .filter(|object| text(object, "/kind") != "Job" || meta::owners(object).is_empty());
     let mut events = server.list(&GroupKind::new("", "Event"), Some(NAMESPACE));
     events.retain(|event| text(event, "/involvedObject/kind") == "Application");
     events.sort_by(|one, other| {
@@ -152,7 +155,7 @@ fn look(server: &Server) -> Scene {
     });
     Scene {
         applications: server.list(&GroupKind::new("argoproj.io", "Application"), Some(NAMESPACE)),
-        workloads: workloads.collect(),
+        workloads: workloads.map(|object| Workload::of(&object)).collect(),
         events,
     }
 }
@@ -167,6 +170,7 @@ struct Shown {
     /// The last line of the picture.
     foot: String,
     lines_drawn: usize,
+    /// What was said last of an application or a workload.
     states: BTreeMap<String, String>,
     events: BTreeSet<u64>,
 }
@@ -212,14 +216,65 @@ impl Shown {
         while self.events.len() > TOLD_MAX {
             self.events.pop_first();
         }
-        for app in &scene.applications {
-            let commit: String = text(app, "/status/sync/revision").chars().take(8).collect();
-            let state = format!("{} {commit}", state(app).join(" "));
-            if self.states.get(meta::name(app)) != Some(&state) {
-                ui.line(&escape(&format!("{} is {state}", meta::name(app))))?;
-                self.states.insert(meta::name(app).to_owned(), state);
-            }
+        for line in self.news(scene) {
+            ui.line(&escape(&line))?;
         }
         ui.flush()
+    }
+
+    /// What applications and workloads have come to since it was said last.
+    fn news(&mut self, scene: &Scene) -> Vec<String> {
+        let apps = scene.applications.iter().map(|app| {
+            let name = meta::name(app);
+            (name.to_owned(), format!("{name} is {} {}", state(app).join(" "), commit(app)))
+        });
+        let workloads = scene.workloads.iter().map(|it| (it.name.clone(), it.line()));
+        let states: BTreeMap<_, _> = apps.chain(workloads).collect();
+        let known = std::mem::replace(&mut self.states, states);
+        let changed =
+            self.states.iter().filter(|(subject, state)| known.get(*subject) != Some(state));
+        let gone = known.keys().filter(|subject| !self.states.contains_key(*subject));
+        changed
+            .map(|(_, state)| state.trim_end().to_owned())
+            .chain(gone.map(|subject| format!("{subject} is gone")))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn app(health: &str) -> Value {
+        let status = json!({"sync": {"status": "Synced"}, "health": {"status": health}});
+        json!({"metadata": {"name": "shop"}, "status": status})
+    }
+
+    fn cart(ready: i64) -> Workload {
+        Workload::of(&json!({
+            "metadata": {"namespace": "shop", "name": "cart"},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [{"image": "web:1"}]}}},
+            "status": {"replicas": 2, "updatedReplicas": 2, "readyReplicas": ready},
+        }))
+    }
+
+    #[test]
+    fn a_change_is_told_once() {
+        let scene = |applications, workloads| Scene { applications, workloads, events: Vec::new() };
+        let mut shown = Shown::default();
+        let steps: [(Scene, &[&str]); 4] = [
+            (
+                scene(vec![app("Progressing")], vec![cart(1)]),
+                &["shop is Synced Progressing", "shop/cart: 1 of 2 ready (web:1)"],
+            ),
+            (scene(vec![app("Progressing")], vec![cart(1)]), &[]),
+            (scene(vec![app("Progressing")], vec![cart(2)]), &["shop/cart: 2/2 ready (web:1)"]),
+            (scene(vec![], vec![]), &["shop is gone", "shop/cart is gone"]),
+        ];
+        for (scene, wanted) in steps {
+            assert_eq!(shown.news(&scene), wanted);
+        }
     }
 }
