@@ -32,10 +32,12 @@ const DRAW_PERIOD: Duration = Duration::from_secs(10);
 /// Events that are remembered as told.
 const TOLD_MAX: usize = 10_000;
 
-/// Says what runs where, and what to try.
+/// Says what runs where, and what to try. `taken` is the address that the status API would have if
+/// nobody else had it.
 pub(super) fn introduce(
     place: &Place,
     listen: SocketAddr,
+    taken: Option<SocketAddr>,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let repository = place.repository();
@@ -46,10 +48,11 @@ pub(super) fn introduce(
          controller that makes the first equal to the second. Ctrl-C ends it.\n",
         paint.bold("Steadfast demo.")
     ))?;
+    let taken = taken.map(|taken| format!(" ({taken} is taken)")).unwrap_or_default();
     let rows = [
         ("repository", repository.display().to_string()),
         ("kubeconfig", place.kubeconfig().display().to_string()),
-        ("status API", format!("http://{listen}/api/v1/applications")),
+        ("status API", format!("http://{listen}/api/v1/applications{taken}")),
         ("log", place.log().display().to_string()),
     ];
     for (what, place) in rows {
