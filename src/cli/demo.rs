@@ -1,6 +1,7 @@
 //! `steadfast demo`: a cluster, a repository and the controller in one process.
 
 mod frame;
+mod guide;
 mod place;
 mod show;
 mod workload;

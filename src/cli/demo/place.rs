@@ -46,6 +46,9 @@ const EXAMPLES: [Example; 2] = [
         "configuration.yaml" "namespace.yaml" "order-store.yaml" "storage.yaml"),
 ];
 
+/// The manifest in the repository that people are told to change.
+pub(super) const CART: &str = "pampam/cart.yaml";
+
 const REPOSITORY: &str = "repository";
 const LOG: &str = "steadfast.log";
 /// The repository while it is made.
@@ -105,6 +108,11 @@ impl Place {
         sample::create(&draft, &sample_files(), "Add the shop and its orders", now_s)
             .map_err(|cause| CommandError::new(Kind::Config, cause))?;
         fs::rename(&draft, self.repository()).map_err(|cause| unusable(&self.repository(), cause))
+    }
+
+    /// What the manifest holds that people are told to change; empty if they took it away.
+    pub(super) fn cart(&self) -> String {
+        fs::read_to_string(self.repository().join(CART)).unwrap_or_default()
     }
 
     /// The working tree of the sample repository.

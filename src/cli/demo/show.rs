@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    path::Path,
     time::Duration,
 };
 
@@ -12,6 +11,7 @@ use tokio::time::{interval, sleep};
 use super::{
     NAMESPACE,
     frame::{Scene, commit, event_row, frame, state},
+    guide::guide,
     place::Place,
     workload::{KINDS, Workload},
 };
@@ -36,30 +36,30 @@ const TOLD_MAX: usize = 10_000;
 /// nobody else had it.
 pub(super) fn introduce(
     place: &Place,
-    listen: SocketAddr,
+    address: SocketAddr,
     taken: Option<SocketAddr>,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
-    let repository = place.repository();
     let paint = ui.paint;
     let stays = if place.stays() { "stays when the demo ends" } else { "goes when the demo ends" };
     ui.line(&format!(
-        "{} An API server in memory, a Git repository with two applications, and the\n\
-         controller that makes the first equal to the second. Ctrl-C ends it.\n",
+        "{} An API server in memory, a Git repository with two\n\
+         applications, and the controller that makes the first equal to the second.\n\
+         Ctrl-C ends it.\n",
         paint.bold("Steadfast demo.")
     ))?;
     let taken = taken.map(|taken| format!(" ({taken} is taken)")).unwrap_or_default();
     let rows = [
-        ("repository", repository.display().to_string()),
+        ("repository", place.repository().display().to_string()),
         ("kubeconfig", place.kubeconfig().display().to_string()),
-        ("status API", format!("http://{listen}/api/v1/applications{taken}")),
+        ("status API", format!("http://{address}/api/v1/applications{taken}")),
         ("log", place.log().display().to_string()),
     ];
     for (what, place) in rows {
         ui.line(&format!("  {what:<11} {}", escape(&place)))?;
     }
     ui.line(&format!("  the directory {stays}\n"))?;
-    let guide = guide(&repository, &place.kubeconfig());
+    let guide = guide(place, address);
     place.write_guide(&guide)?;
     ui.line(&paint.bold("Try, in another terminal:"))?;
     for line in guide.lines() {
@@ -67,58 +67,6 @@ pub(super) fn introduce(
     }
     ui.line("")?;
     ui.flush()
-}
-
-/// What to try, as people read it.
-fn guide(repository: &Path, kubeconfig: &Path) -> String {
-    let mut text = String::new();
-    for (what, commands) in things_to_try(repository, kubeconfig) {
-        text += &format!("# {what}\n");
-        for command in commands {
-            text += &format!("{command}\n");
-        }
-    }
-    text
-}
-
-/// What to try, with the commands for it. A test runs them as they are printed.
-pub(super) fn things_to_try(
-    repository: &Path,
-    kubeconfig: &Path,
-) -> [(&'static str, Vec<String>); 5] {
-    let (repository, kubeconfig) = (quoted(repository), quoted(kubeconfig));
-    let commit = |from: &str, to: &str, message: &str| {
-        vec![
-            format!("sed -i.bak 's/whoami:{from}/whoami:{to}/' {repository}/pampam/cart.yaml"),
-            format!("git -C {repository} commit -qm '{message}' pampam/cart.yaml"),
-        ]
-    };
-    [
-        (
-            "look around with kubectl",
-            vec![
-                format!("export KUBECONFIG={kubeconfig}"),
-                format!("kubectl get applications -n {NAMESPACE}"),
-            ],
-        ),
-        ("release a new version by a commit", commit("v1.*", "v1.11.0", "Bump the cart")),
-        (
-            "change something by hand: it is put back at once",
-            vec!["kubectl scale deployment cart -n pampam --replicas=1".to_owned()],
-        ),
-        (
-            "release a broken version: the old pods stay",
-            commit("v1.*", "v1.12.0-broken", "Break the cart"),
-        ),
-        ("go back to what worked", vec![format!("git -C {repository} revert --no-edit HEAD")]),
-    ]
-}
-
-/// A path as a word for a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Shows what happens, for ever: a picture that is drawn anew on a terminal, lines elsewhere.
