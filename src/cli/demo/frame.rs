@@ -173,7 +173,9 @@ fn drawn(
     let (mut columns, mut rows) = (columns.to_vec(), rows.to_vec());
     if columns_max < ALL_COLUMNS_MIN {
         columns.remove(spare);
-        rows.iter_mut().for_each(|row| drop(row.remove(spare)));
+        for row in &mut rows {
+            row.remove(spare);
+        }
     }
     let table = table(&columns, &rows, Some(columns_max), paint);
     table.lines().map(|line| cut(line, columns_max)).collect()
