@@ -97,7 +97,7 @@ pub(super) fn run(args: &DemoArgs, ui: &mut Ui) -> Result<Answer, CommandError> 
     }
     let runtime = runtime_of_threads("demo")?;
     // A directory is made only where it can be used and, whatever signal comes, left in order.
-    let (signals, listener) = runtime.block_on(get_ready(args.listen))?;
+    let (signals, listener) = runtime.block_on(get_ready(args.listen, ui.terminal))?;
     let place = Place::prepare(args.dir.as_deref(), args.keep, now_s())?;
     let played = runtime.block_on(play(args, signals, listener, &place, ui));
     // Nothing writes into the directory any longer.
@@ -115,8 +115,13 @@ fn now_s() -> i64 {
     Timestamp::now().as_second()
 }
 
-async fn get_ready(listen: Option<SocketAddr>) -> Result<(Signals, TcpListener), CommandError> {
-    let signals = Signals::listen().map_err(CommandError::internal)?;
+async fn get_ready(
+    listen: Option<SocketAddr>,
+    terminal: bool,
+) -> Result<(Signals, TcpListener), CommandError> {
+    let signals = Signals::listen();
+    let signals = if terminal { signals.and_then(Signals::with_hang_up) } else { signals };
+    let signals = signals.map_err(CommandError::internal)?;
     let address = listen.unwrap_or(LISTEN);
     let bound = match TcpListener::bind(address).await {
         // Whoever named no port is served by any.
