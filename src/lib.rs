@@ -2,6 +2,8 @@
 //!
 //! The modules, in the order in which a commit travels through them; docs/ARCHITECTURE.md is the map.
 
+// How connections are accepted, for the two servers.
+mod accept;
 // The Kubernetes resources that we read and write: Application and AppProject.
 pub mod api;
 // Stage 4: executes a plan.

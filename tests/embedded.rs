@@ -189,3 +189,36 @@ async fn a_namespace_ends_with_all_that_is_in_it() {
     };
     timeout(Duration::from_mins(1), ended).await.expect("the namespace goes");
 }
+
+#[tokio::test]
+async fn a_client_that_gives_up_many_requests_at_once_keeps_its_connection() {
+    let running = Running::start().await;
+    let token = running.server.token("admin").expect("an administrator").to_owned();
+    let ca = reqwest::Certificate::from_pem(running.server.ca_pem().as_bytes()).expect("PEM");
+    let client = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build();
+    let client = client.expect("the certificate is valid");
+    let maps = format!("{}/api/v1/namespaces/default/configmaps", running.server.url());
+    let ask = move |query: &str| client.get(format!("{maps}{query}")).bearer_auth(&token).send();
+    // The client has a thread of its own, because that of the server is held up below.
+    let other = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let other = other.expect("a runtime");
+    let watch = other.spawn(ask("?watch=true")).await.expect("no panic").expect("a watch");
+    assert_eq!(watch.version(), reqwest::Version::HTTP_2);
+    let (given_up, wait) = std::sync::mpsc::channel();
+    other.spawn(async move {
+        let asked = futures::future::join_all((0..100).map(|_| ask("")));
+        let answered = timeout(Duration::from_millis(100), asked).await;
+        // The word about the end is on its way too.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        given_up.send(answered.is_err()).expect("the test waits");
+    });
+    // A busy server sees requests together with their end.
+    assert!(wait.recv().expect("no panic"), "no server answers while its thread is held up");
+
+    let api: Api<ConfigMap> = Api::namespaced(running.client("admin").await, "default");
+    api.create(&PostParams::default(), &map("a")).await.expect("created");
+    let event = timeout(Duration::from_mins(1), watch.bytes_stream().next()).await;
+    let event = event.expect("in time").expect("the watch goes on").expect("it is not cut");
+    assert!(String::from_utf8_lossy(&event).contains("\"ADDED\""), "{event:?}");
+    other.shutdown_background();
+}

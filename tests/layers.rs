@@ -10,7 +10,8 @@ use std::{
 };
 
 /// Each top module and the ones that it may name. Absent: `lib.rs` and `main.rs`, which only join.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
+    ("accept", &[]),
     ("object", &[]),
     ("yaml", &[]),
     ("api", &["object"]),
@@ -23,15 +24,15 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("cluster", &["object", "yaml", "api", "worker"]),
     ("apply", &["object", "yaml", "api", "worker", "cluster", "plan"]),
     ("report", &["object", "yaml", "api", "worker"]),
-    ("embedded", &["object", "yaml"]),
+    ("embedded", &["accept", "object", "yaml"]),
     ("sync", EVERYTHING),
     ("server", EVERYTHING),
     ("cli", EVERYTHING),
 ];
 
 const EVERYTHING: &[&str] = &[
-    "object", "yaml", "api", "config", "plan", "health", "worker", "source", "render", "cluster",
-    "apply", "report", "embedded", "sync", "server", "cli",
+    "accept", "object", "yaml", "api", "config", "plan", "health", "worker", "source", "render",
+    "cluster", "apply", "report", "embedded", "sync", "server", "cli",
 ];
 
 /// Modules that compute values from values, and the crates that would let them do more.

@@ -128,9 +128,35 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cluster::fake::{Server, until};
+    use crate::cluster::fake::{Events, Server, until};
 
     const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+    /// A server that is played, and the task under test, which ends with this.
+    struct Scene {
+        server: Server,
+        cluster: Cluster,
+        _tasks: tokio::task::JoinSet<()>,
+    }
+
+    impl Scene {
+        fn start() -> Self {
+            let server = Server::default();
+            let cluster = server.cluster();
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(follow(cluster.clone()));
+            Self { server, cluster, _tasks: tasks }
+        }
+
+        /// Somebody waits for a kind; the server lists no definition, and tells of new ones by the
+        /// events.
+        fn wait(&self) -> (Waiting, Events) {
+            let events = self.server.watch(DEFINITIONS);
+            serve(&self.server, None);
+            events.listed("1");
+            (self.cluster.discovery().wait(), events)
+        }
+    }
 
     /// How often the server was asked what it serves.
     fn looks(server: &Server) -> usize {
@@ -170,18 +196,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_nobody_waits_for_a_kind_nothing_is_asked() {
-        let server = Server::default();
-        let cluster = server.cluster();
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(follow(cluster.clone()));
+        let scene = Scene::start();
+        let server = &scene.server;
         tokio::time::sleep(Duration::from_mins(30)).await;
         assert_eq!(server.seen().len(), 0);
 
-        let events = server.watch(DEFINITIONS);
-        serve(&server, None);
-        let waiting = cluster.discovery().wait();
+        let (waiting, _events) = scene.wait();
         until("definitions are watched", || server.seen().len() == 1).await;
-        events.listed("1");
         drop(waiting);
         tokio::time::sleep(Duration::from_secs(1)).await;
         let asked = server.seen().len();
@@ -191,24 +212,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_kind_is_found_when_its_definition_arrives() {
-        let server = Server::default();
-        let cluster = server.cluster();
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(follow(cluster.clone()));
-        let events = server.watch(DEFINITIONS);
-        serve(&server, None);
-        let _waiting = cluster.discovery().wait();
-        events.listed("1");
-        calm(&server).await;
+        let scene = Scene::start();
+        let (server, cluster) = (&scene.server, &scene.cluster);
+        let (_waiting, events) = scene.wait();
+        calm(server).await;
         let begun = Instant::now();
         tokio::time::sleep(Duration::from_mins(1)).await;
-        assert_eq!(looks(&server), EAGER.len(), "a minute without a change");
+        assert_eq!(looks(server), EAGER.len(), "a minute without a change");
 
         // What the script has left of the server as it was comes first.
         let old = 20 - EAGER.len();
-        serve(&server, Some("Thing"));
+        serve(server, Some("Thing"));
         for _ in 0..old {
-            cluster.discovery().refresh(&cluster).await.unwrap();
+            cluster.discovery().refresh(cluster).await.unwrap();
         }
         let mut changes = cluster.discovery().changes();
         events.send("ADDED", &definition());
@@ -220,16 +236,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_kind_without_a_definition_is_looked_for_now_and_then() {
-        let server = Server::default();
-        let cluster = server.cluster();
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(follow(cluster.clone()));
-        let events = server.watch(DEFINITIONS);
-        serve(&server, None);
-        let _waiting = cluster.discovery().wait();
-        events.listed("1");
-        calm(&server).await;
+        let scene = Scene::start();
+        let server = &scene.server;
+        let (_waiting, _events) = scene.wait();
+        calm(server).await;
         tokio::time::sleep(SLOW * 2 + Duration::from_secs(1)).await;
-        assert_eq!(looks(&server), EAGER.len() + 2);
+        assert_eq!(looks(server), EAGER.len() + 2);
     }
 }

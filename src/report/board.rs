@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 /// Changes that a slow reader may lag behind before it has to list again: a thousand applications
 /// that all change twice.
@@ -79,6 +79,20 @@ impl Board {
     /// All applications in order of name.
     pub fn list(&self) -> Vec<Arc<Value>> {
         self.apps.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// What `look` finds on the board, as soon as it finds something: it is asked now and after each
+    /// change. `None` when there is nobody left who could change anything.
+    pub async fn until<T>(&self, look: impl Fn(&Self) -> Option<T>) -> Option<T> {
+        let mut changes = self.subscribe();
+        loop {
+            if let Some(found) = look(self) {
+                return Some(found);
+            }
+            if let Err(RecvError::Closed) = changes.recv().await {
+                return None;
+            }
+        }
     }
 
     /// The changes from now on. A reader that lags gets `RecvError::Lagged` and lists again.

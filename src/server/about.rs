@@ -7,7 +7,7 @@ use axum::{
     http::request::Parts,
 };
 use serde_json::Value;
-use tokio::{sync::broadcast::error::RecvError, time::timeout};
+use tokio::time::timeout;
 
 use crate::sync::{handle::Detail, tree::Node};
 
@@ -53,19 +53,8 @@ impl About {
     /// One that Kubernetes has and the board does not: it was made a moment ago, or nothing has been
     /// read yet. "Not found" would be wrong.
     async fn awaited(&self) -> Result<Arc<Value>, ApiError> {
-        let board = &self.app.handle.board;
-        let mut changes = board.subscribe();
         self.app.applications.get(&self.name).await?;
-        let known = async {
-            loop {
-                if let Some(shown) = board.get(&self.name) {
-                    return Some(shown);
-                }
-                if let Err(RecvError::Closed) = changes.recv().await {
-                    return None;
-                }
-            }
-        };
+        let known = self.app.handle.board.until(|board| board.get(&self.name));
         timeout(KNOWN_LIMIT, known).await.ok().flatten().ok_or_else(|| {
             let message = format!("application \"{}\" has not been read yet, try again", self.name);
             ApiError::new(Reason::NotReady, message)

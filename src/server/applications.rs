@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Extension, Json, extract::State};
 use serde_json::{Value, json};
-use tokio::{sync::broadcast::error::RecvError, time::timeout};
+use tokio::time::timeout;
 
 use crate::object::meta;
 
@@ -78,26 +78,17 @@ async fn mark(app: &App, name: &str, kind: &str) -> Result<Option<u64>, ApiError
 
 /// Asks for a refresh and waits until the board shows an application that came after it.
 async fn refreshed(app: &App, name: &str, kind: &str) -> Result<Arc<Value>, ApiError> {
-    let mut changes = app.handle.board.subscribe();
     let asked = mark(app, name, kind).await?;
     let is_done = |shown: &Value| {
         let version = meta::resource_version(shown).parse().ok();
         let newer = asked.zip(version).is_none_or(|(asked, version): (u64, u64)| version > asked);
         newer && meta::annotation(shown, REFRESH).is_none()
     };
-    let waiting = async {
-        loop {
-            match app.handle.board.get(name) {
-                Some(shown) if is_done(&shown) => return Ok(shown),
-                Some(_) => {}
-                None => return Err(ApiError::no_application(name)),
-            }
-            if let Err(RecvError::Closed) = changes.recv().await {
-                return Err(pending(name));
-            }
-        }
-    };
-    timeout(REFRESH_DEADLINE, waiting).await.unwrap_or_else(|_| Err(pending(name)))
+    let waiting = app.handle.board.until(|board| match board.get(name) {
+        Some(shown) => is_done(&shown).then_some(Ok(shown)),
+        None => Some(Err(ApiError::no_application(name))),
+    });
+    timeout(REFRESH_DEADLINE, waiting).await.ok().flatten().unwrap_or_else(|| Err(pending(name)))
 }
 
 fn pending(name: &str) -> ApiError {

@@ -1,6 +1,6 @@
-//! Accepts connections: bounded in number, headers with a deadline, an orderly end.
+//! Connections of HTTP/1.1: headers with a deadline, an orderly end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, extract::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -8,24 +8,18 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// Connections that are open at once; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 1024;
+use crate::accept::accept;
+
 /// Time for the headers of a request, also of the next one on a connection that is kept.
 const HEADER_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes that are buffered of a request line and headers.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Time for requests under way when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
-/// Pause after a connection could not be accepted: too many open files don't go away at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Both ends of the connection that a request came in on.
 #[derive(Debug, Clone, Copy)]
@@ -38,46 +32,17 @@ pub struct Peer {
 
 /// Serves until `stop`.
 pub(super) async fn run(listener: &TcpListener, router: &Router, stop: &CancellationToken) {
-    let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let cut = CancellationToken::new();
-    let accept = stop.run_until_cancelled(async {
-        loop {
-            let place = Arc::clone(&places).acquire_owned().await;
-            let place = place.expect("the semaphore is never closed");
-            match listener.accept().await {
-                Ok((stream, remote)) => {
-                    let local = stream.local_addr().unwrap_or(remote);
-                    let peer = Peer { remote, local };
-                    let serving = connection(stream, peer, router.clone(), stop.clone(), place);
-                    let cut = cut.clone();
-                    connections.spawn(async move {
-                        cut.run_until_cancelled(serving).await;
-                    });
-                }
-                Err(cause) => {
-                    tracing::warn!(%cause, "a connection was not accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+    let cut = accept(listener, stop, GRACE, |stream, remote| {
+        let local = stream.local_addr().unwrap_or(remote);
+        connection(stream, Peer { remote, local }, router.clone(), stop.clone())
     });
-    let _: Option<()> = accept.await;
-    connections.close();
-    if timeout(GRACE, connections.wait()).await.is_err() {
-        tracing::info!(open = connections.len(), "connections are cut");
-        cut.cancel();
-        connections.wait().await;
+    let cut = cut.await;
+    if cut > 0 {
+        tracing::info!(open = cut, "connections were cut");
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: Peer,
-    router: Router,
-    stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
-) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
     let service = tower::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request)

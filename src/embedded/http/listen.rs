@@ -1,6 +1,6 @@
-//! Accepts connections: bounded in number, each with TLS, HTTP/2 or HTTP/1.1.
+//! Connections with TLS, HTTP/2 or HTTP/1.1.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::body::Body;
 use hyper::{Request, body::Incoming};
@@ -11,27 +11,25 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use super::{Identity, answer};
-use crate::embedded::server::Server;
+use crate::{accept::accept, embedded::server::Server};
 
-/// Connections that are open at once; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 1024;
 /// Streams of one HTTP/2 connection. A client keeps all its watches on one.
 const STREAMS_MAX: u32 = 2000;
+/// Requests of one connection that end before they were looked at: a client that is killed, or gives
+/// up many at once, has not earned that its watches are cut too.
+const GIVEN_UP_MAX: usize = STREAMS_MAX as usize;
 /// Time for the handshake, and for the headers of a request of HTTP/1.1.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes that are buffered of a request line and headers.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
 /// Time for requests under way when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
-/// Pause after a connection could not be accepted: too many open files don't go away at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`.
 pub(crate) async fn run(
@@ -41,35 +39,10 @@ pub(crate) async fn run(
     stop: &CancellationToken,
 ) {
     let acceptor = TlsAcceptor::from(identity);
-    let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let cut = CancellationToken::new();
-    let accept = stop.run_until_cancelled(async {
-        loop {
-            let place = Arc::clone(&places).acquire_owned().await;
-            let place = place.expect("the semaphore is never closed");
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let serving =
-                        connection(server.clone(), acceptor.clone(), stream, stop.clone(), place);
-                    let cut = cut.clone();
-                    connections.spawn(async move {
-                        cut.run_until_cancelled(serving).await;
-                    });
-                }
-                Err(cause) => {
-                    tracing::warn!(%cause, "a connection was not accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    });
-    let _: Option<()> = accept.await;
-    connections.close();
-    if timeout(GRACE, connections.wait()).await.is_err() {
-        cut.cancel();
-        connections.wait().await;
-    }
+    accept(listener, stop, GRACE, |stream, _| {
+        connection(server.clone(), acceptor.clone(), stream, stop.clone())
+    })
+    .await;
 }
 
 async fn connection(
@@ -77,7 +50,6 @@ async fn connection(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
 ) {
     // Small events must not wait for each other.
     let _ = stream.set_nodelay(true);
@@ -98,6 +70,7 @@ async fn connection(
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(GIVEN_UP_MAX)
         .max_header_list_size(HEADER_BYTES_MAX);
     let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut serving = std::pin::pin!(serving);
