@@ -7,6 +7,10 @@ use super::{
     PatchError::{Invalid, Unprocessable},
 };
 
+/// Bytes that copies may add: each can double what is there, so that a few dozen would fill any
+/// memory. The real server takes its limit of a body for this too.
+const COPIED_BYTES_MAX: usize = 3 << 20;
+
 /// Does all operations. How many there may be is for the caller to say.
 pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, PatchError> {
     let Value::Array(operations) = patch else {
@@ -16,6 +20,7 @@ pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, PatchError> 
         )));
     };
     let mut document = object.clone();
+    let mut copied_bytes = 0;
     for operation in operations {
         let Value::Object(fields) = operation else {
             let found = kind(operation);
@@ -24,7 +29,7 @@ pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, PatchError> 
             )));
         };
         let operation = Operation { fields };
-        operation.apply(&mut document).map_err(Unprocessable)?;
+        operation.apply(&mut document, &mut copied_bytes).map_err(Unprocessable)?;
     }
     Ok(document)
 }
@@ -46,14 +51,14 @@ struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    fn apply(&self, document: &mut Value) -> Result<(), String> {
+    fn apply(&self, document: &mut Value, copied_bytes: &mut usize) -> Result<(), String> {
         match self.text("op").unwrap_or("unknown") {
             "add" => self.add(document),
             "remove" => self.remove(document),
             "replace" => self.replace(document),
             "move" => self.move_value(document),
             "test" => self.test(document),
-            "copy" => self.copy(document),
+            "copy" => self.copy(document, copied_bytes),
             other => Err(format!("Unexpected kind: {other}")),
         }
     }
@@ -152,13 +157,20 @@ impl Operation<'_> {
         })
     }
 
-    fn copy(&self, document: &mut Value) -> Result<(), String> {
+    fn copy(&self, document: &mut Value, copied_bytes: &mut usize) -> Result<(), String> {
         let (from, key) = self.from("copy", document)?;
         let Some((parent, _)) = find(document, &from) else { return Ok(()) };
         let value = get(parent, &key)
             .map_err(|why| format!("error in copy for from: '{from}': {why}"))?
             .cloned()
             .unwrap_or_default();
+        *copied_bytes += value.to_string().len();
+        if *copied_bytes > COPIED_BYTES_MAX {
+            return Err(format!(
+                "Unable to complete the copy, the accumulated size increase of copy is \
+                 {copied_bytes}, exceeding the limit {COPIED_BYTES_MAX}"
+            ));
+        }
         self.put("copy", "copy operation failed to decode path", document, value).map_err(
             |(path, why)| match path {
                 Some(_) => format!("error while adding value during copy: {why}"),

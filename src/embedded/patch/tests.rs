@@ -257,3 +257,12 @@ fn a_strategic_merge_patch_that_breaks_its_rules_is_refused() {
         assert_eq!(patched(spec.clone(), patch.clone()), Err(expected), "{patch}");
     }
 }
+
+#[test]
+fn copies_that_double_each_other_end_before_the_memory_does() {
+    let copy = |number: usize| json!({"op": "copy", "from": "/a", "path": format!("/a/{number}")});
+    let patch: Vec<Value> = (0..60).map(copy).collect();
+    let refused = json_patch(&json!({"a": {"b": "x".repeat(100)}}), &json!(patch));
+    let Err(Unprocessable(why)) = refused else { panic!("it is refused") };
+    assert!(why.contains("exceeding the limit 3145728"), "{why}");
+}
