@@ -94,6 +94,13 @@ impl Demo {
         self.run("git -C \"$REPOSITORY\" rev-parse HEAD").stdout.trim().to_owned()
     }
 
+    /// The image that the sample names for the cart.
+    fn image(&self) -> String {
+        let manifest = self.run("cat \"$REPOSITORY\"/pampam/cart.yaml").stdout;
+        let image = manifest.lines().find_map(|line| line.trim().strip_prefix("image: "));
+        image.expect("an image").to_owned()
+    }
+
     /// Where the status API listens.
     fn address(&self) -> String {
         let line = self.says(&["status API", "http://"]);
@@ -183,12 +190,15 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
         assert!(said.lines().any(found), "{words:?}: {said}");
     }
 
-    demo.run(&release.1);
-    demo.says(&["pampam/cart: 1 of 3 updated (traefik/whoami:v1.11.0)"]);
-    demo.healthy("pampam", &demo.head());
-    demo.says(&["pampam/cart: 3/3 ready (traefik/whoami:v1.11.0)"]);
-    let images = demo.application("pampam")["status"]["summary"]["images"].to_string();
-    assert!(images.contains("whoami:v1.11.0"), "{images}");
+    for _ in 0..2 {
+        demo.run(&release.1);
+        let image = demo.image();
+        demo.says(&[&format!("pampam/cart: 1 of 3 updated ({image})")]);
+        demo.healthy("pampam", &demo.head());
+        demo.says(&[&format!("pampam/cart: 3/3 ready ({image})")]);
+        let images = demo.application("pampam")["status"]["summary"]["images"].to_string();
+        assert!(images.contains(&image), "{images}");
+    }
 
     if kubectl {
         demo.run(&edit.1);
@@ -206,7 +216,7 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
         app["status"]["health"]["message"].as_str().is_some_and(|m| m.contains("ImagePullBackOff"))
     });
     let message = app["status"]["health"]["message"].to_string();
-    assert!(message.contains("pampam/cart") && message.contains("v1.12.0-broken"), "{message}");
+    assert!(message.contains("pampam/cart") && message.contains("-broken"), "{message}");
     if kubectl {
         let ready = "kubectl get deployment cart -n pampam -o jsonpath='{.status.readyReplicas}'";
         assert_eq!(demo.run(ready).stdout, "3", "the old pods stay");
@@ -264,7 +274,7 @@ fn the_verbs_of_app_work_against_it() {
         assert!(said.contains("deployment.apps/cart configured"), "{said}");
         demo.says(&["pampam is OutOfSync Healthy"]);
         let diff = app("diff pampam || test $? = 1");
-        assert!(diff.contains("+        image: traefik/whoami:v1.11.0"), "{diff}");
+        assert!(diff.contains(&format!("+        image: {}", demo.image())), "{diff}");
         app("sync pampam");
         demo.healthy("pampam", &demo.head());
     }
@@ -291,10 +301,9 @@ fn a_directory_is_used_again_and_a_temporary_one_goes() {
     let commit = first.head();
     assert_eq!(first.interrupt(), 0, "{}", first.process.log());
 
-    // What was tried is there, so there is something else to try.
+    // What was tried is there, and can be tried again.
     let again = Demo::start_in(&home, NAME, &args);
     again.says(&["pampam is Synced", &commit[..8]]);
-    assert_ne!(again.script("a new version"), release);
     again.run(&again.script("a new version"));
     assert_ne!(again.head(), commit);
     again.says(&["pampam is Synced", &again.head()[..8]]);

@@ -157,7 +157,11 @@ async fn play(
         show::follow(&server, place, ui).await
     };
     let ended = tokio::select! {
-        ended = controller => ended.map_err(|error| controller::explained(error, None)),
+        ended = controller => match ended {
+            // While everything ends, somebody misses somebody else.
+            Err(_) if tasks.stop.is_cancelled() => Ok(()),
+            ended => ended.map_err(|error| controller::explained(error, Some(&place.kubeconfig()))),
+        },
         shown = shown => shown,
         never = signals.obey(tasks.stop.clone()) => match never {},
     };

@@ -23,6 +23,8 @@ use paint::{Paint, escape, escape_json, escape_lines};
 /// Width of lines where there is no terminal to ask: tables are for people, and people's
 /// terminals are this wide. `-o wide` does not cut at all.
 const COLUMNS_DEFAULT: usize = 80;
+/// Columns and rows of a terminal that does not say how large it is.
+const SIZE_USUAL: (usize, usize) = (COLUMNS_DEFAULT, 24);
 
 /// The forms in which verbs print data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,11 +74,12 @@ impl Ui {
         self.size().map_or(COLUMNS_DEFAULT, |(columns, _)| columns)
     }
 
-    /// Columns and rows of the terminal.
+    /// Columns and rows of the terminal; those of the most usual one where it does not say.
     pub(super) fn size(&self) -> Option<(usize, usize)> {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-        (self.terminal && size.ws_col > 0)
-            .then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok().filter(|_| self.terminal)?;
+        let known = size.ws_col > 0 && size.ws_row > 0;
+        let size = (usize::from(size.ws_col), usize::from(size.ws_row));
+        Some(if known { size } else { SIZE_USUAL })
     }
 
     /// Writes one line. The caller has escaped what came from outside.

@@ -155,7 +155,10 @@ fn drift_lines(drift: &Value, paint: Paint) -> String {
     let by = or(text(drift, "/manager"), "somebody unknown");
     let corrected = drift.get("corrected") == Some(&Value::Bool(true));
     let state = if corrected { paint.green("put back") } else { paint.yellow("not put back") };
-    let head = format!("  {}  {}  by {by}", text(drift, "/at"), object_name(drift));
+    let at = text(drift, "/at");
+    // A person reads seconds.
+    let at = at.split_once('.').map_or_else(|| at.to_owned(), |(seconds, _)| format!("{seconds}Z"));
+    let head = format!("  {at}  {}  by {by}", object_name(drift));
     let change = match text(drift, "/field") {
         "" => "deleted".to_owned(),
         field => format!("{field}: {} -> {}", value(drift, "old"), value(drift, "new")),

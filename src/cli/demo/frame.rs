@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::workload::Workload;
 use crate::{
     cli::{
-        app::view::{list, text},
+        app::view::{list, short, text},
         output::{
             paint::{Paint, escape},
             table::{Column, table},
@@ -159,7 +159,8 @@ pub(super) fn event_row(event: &Value) -> [String; 4] {
     let time = text(event, "/lastTimestamp").get(11..19).unwrap_or_default();
     let [who, reason, message] = ["/involvedObject/name", "/reason", "/message"]
         .map(|pointer| text(event, pointer).replace('\n', " "));
-    [time.to_owned(), who, reason, message]
+    let message: Vec<&str> = message.split(' ').map(short).collect();
+    [time.to_owned(), who, reason, message.join(" ")]
 }
 
 /// The lines of a table, none too long. A narrow one has no column `spare`.

@@ -22,10 +22,12 @@ pub(super) fn guide(place: &Place, listen: SocketAddr) -> String {
 /// What to try, with the commands for it.
 fn things_to_try(place: &Place, listen: SocketAddr) -> [(&'static str, Vec<String>); 7] {
     let (repository, steadfast) = (quoted(&place.repository()), program());
-    let [next, broken] = next_tags(&place.cart());
-    let commit = |tag: &str, message: &str| {
+    // The time makes a version that was never there, so that this can be done again and again.
+    let commit = |suffix: &str, message: &str| {
         vec![
-            format!("sed -i.bak 's/whoami:.*/whoami:{tag}/' {repository}/{CART}"),
+            format!(
+                "sed -i.bak \"s/whoami:.*/whoami:v$(date +%H.%M.%S){suffix}/\" {repository}/{CART}"
+            ),
             format!("git -C {repository} commit -qm '{message}' {CART}"),
         ]
     };
@@ -47,7 +49,7 @@ fn things_to_try(place: &Place, listen: SocketAddr) -> [(&'static str, Vec<Strin
                 format!("{steadfast} app history pampam"),
             ],
         ),
-        ("release a new version by a commit", commit(&next, "Bump the cart")),
+        ("release a new version by a commit", commit("", "Bump the cart")),
         (
             "change by hand what Git says: it is put back at once",
             by_hand("scale deployment cart -n pampam --replicas=1"),
@@ -56,20 +58,9 @@ fn things_to_try(place: &Place, listen: SocketAddr) -> [(&'static str, Vec<Strin
             "change by hand what Git does not say: it is left alone",
             by_hand("annotate deployment cart -n pampam note=mine --overwrite"),
         ),
-        ("release a broken version: the old pods stay", commit(&broken, "Break the cart")),
+        ("release a broken version: the old pods stay", commit("-broken", "Break the cart")),
         ("go back to what worked", vec![format!("git -C {repository} revert --no-edit HEAD")]),
     ]
-}
-
-/// The tags of the two versions after the one that a manifest names; the second is broken. Not
-/// always the same ones, because the directory of an earlier demo holds what was tried there.
-fn next_tags(manifest: &str) -> [String; 2] {
-    let minor = manifest.split_once("whoami:v1.").and_then(|(_, rest)| {
-        let number = rest.split(|c: char| !c.is_ascii_digit()).next();
-        number?.parse::<u16>().ok()
-    });
-    let minor = u32::from(minor.unwrap_or_default());
-    [format!("v1.{}.0", minor + 1), format!("v1.{}.0-broken", minor + 2)]
 }
 
 /// This program as a word for a shell: short where the shell finds it by its name.
@@ -94,20 +85,6 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_next_tags_differ_from_the_one_that_is_there() {
-        let table = [
-            ("image: traefik/whoami:v1.10.3\n", ["v1.11.0", "v1.12.0-broken"]),
-            ("image: traefik/whoami:v1.12.0-broken\n", ["v1.13.0", "v1.14.0-broken"]),
-            ("image: traefik/whoami:v1.65535", ["v1.65536.0", "v1.65537.0-broken"]),
-            ("image: traefik/whoami:v2", ["v1.1.0", "v1.2.0-broken"]),
-            ("", ["v1.1.0", "v1.2.0-broken"]),
-        ];
-        for (manifest, wanted) in table {
-            assert_eq!(next_tags(manifest), wanted, "{manifest}");
-        }
-    }
 
     #[test]
     fn a_path_is_one_word_for_a_shell() {

@@ -110,11 +110,6 @@ impl Place {
         fs::rename(&draft, self.repository()).map_err(|cause| unusable(&self.repository(), cause))
     }
 
-    /// What the manifest holds that people are told to change; empty if they took it away.
-    pub(super) fn cart(&self) -> String {
-        fs::read_to_string(self.repository().join(CART)).unwrap_or_default()
-    }
-
     /// The working tree of the sample repository.
     pub(super) fn repository(&self) -> PathBuf {
         self.dir.join(REPOSITORY)

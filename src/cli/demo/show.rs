@@ -25,6 +25,8 @@ use crate::{
     object::{GroupKind, meta},
 };
 
+/// Lines of what stands below the picture.
+const FOOT_LINES_MAX: usize = 2;
 /// Time between two pictures, so that a burst of changes is one.
 const DRAW_PAUSE: Duration = Duration::from_millis(100);
 /// Ages and clocks move also when nothing happens.
@@ -142,10 +144,11 @@ impl Shown {
         rows: usize,
         ui: &mut Ui,
     ) -> Result<(), CommandError> {
-        let mut lines = frame(scene, columns, rows.saturating_sub(3), ui.paint);
+        let foot = wrap(&self.foot, columns, 2, FOOT_LINES_MAX);
+        // One is empty, and one is for the cursor.
+        let mut lines = frame(scene, columns, rows.saturating_sub(foot.len() + 2), ui.paint);
         lines.push(String::new());
-        let foot = wrap(&self.foot, columns, 2, 1).into_iter();
-        lines.extend(foot.map(|line| ui.paint.dim(&line)));
+        lines.extend(foot.iter().map(|line| ui.paint.dim(line)));
         if self.lines_drawn > 0 {
             ui.bytes(format!("\x1b[{}A\x1b[J", self.lines_drawn).as_bytes())?;
         }
@@ -179,11 +182,11 @@ impl Shown {
             let name = meta::name(app);
             (name.to_owned(), format!("{name} is {} {}", state(app).join(" "), commit(app)))
         });
+        // An application is healthy because of its workloads: they come first.
         let workloads = scene.workloads.iter().map(|it| (it.name.clone(), it.line()));
-        let states: BTreeMap<_, _> = apps.chain(workloads).collect();
-        let known = std::mem::replace(&mut self.states, states);
-        let changed =
-            self.states.iter().filter(|(subject, state)| known.get(*subject) != Some(state));
+        let states: Vec<(String, String)> = workloads.chain(apps).collect();
+        let known = std::mem::replace(&mut self.states, states.iter().cloned().collect());
+        let changed = states.iter().filter(|(subject, state)| known.get(subject) != Some(state));
         let gone = known.keys().filter(|subject| !self.states.contains_key(*subject));
         changed
             .map(|(_, state)| state.trim_end().to_owned())
@@ -218,7 +221,7 @@ mod tests {
         let steps: [(Scene, &[&str]); 4] = [
             (
                 scene(vec![app("Progressing")], vec![cart(1)]),
-                &["shop is Synced Progressing", "shop/cart: 1 of 2 ready (web:1)"],
+                &["shop/cart: 1 of 2 ready (web:1)", "shop is Synced Progressing"],
             ),
             (scene(vec![app("Progressing")], vec![cart(1)]), &[]),
             (scene(vec![app("Progressing")], vec![cart(2)]), &["shop/cart: 2/2 ready (web:1)"]),

@@ -70,7 +70,9 @@ struct Pods {
 impl Pods {
     fn told(&self, object: &Value) -> (String, String) {
         let Self { wanted, updated, ready, all } = *self;
+        // What was not seen yet counts pods of the version before.
         let seen = number(object, "/status/observedGeneration") >= meta::generation(object);
+        let updated = if seen { updated } else { 0 };
         let rollout = if !seen || updated < wanted {
             format!("{updated} of {wanted} updated")
         } else if ready < wanted {
