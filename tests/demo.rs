@@ -322,6 +322,17 @@ fn a_directory_is_used_again_and_a_temporary_one_goes() {
 }
 
 #[test]
+fn stopped_while_it_starts_it_ends_without_a_complaint() {
+    for there in ["repository", "kubeconfig", "cache"] {
+        let demo = Demo::start(&["--dir", "playground", "--listen", "127.0.0.1:0"]);
+        let made = || demo.dir.join(there).exists().then_some(());
+        eventually_blocking(LIMIT, &format!("the {there}"), made);
+        assert_eq!(demo.interrupt(), 0, "{there}: {}", demo.process.log());
+        assert!(!demo.process.log().contains("error"), "{there}: {}", demo.process.log());
+    }
+}
+
+#[test]
 fn what_it_cannot_use_it_says_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let taken = taken.local_addr().expect("it is bound").to_string();
