@@ -22,6 +22,7 @@ mod version;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::ControllerArgs;
@@ -136,6 +137,15 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
+        .map_err(CommandError::internal)
+}
+
+/// A runtime with a thread for each processor, for what goes on until it is told to stop.
+fn runtime_of_threads(whose: &str) -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .with_context(|| format!("cannot start the threads of the {whose}"))
         .map_err(CommandError::internal)
 }
 

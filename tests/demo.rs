@@ -33,11 +33,14 @@ struct Demo {
 
 impl Demo {
     fn start(args: &[&str]) -> Self {
-        let home = scratch_dir("demo");
-        let dir = home.join("playground");
-        let command = command(&home, args);
-        let process = command.spawn(&home.join("output")).expect("the program is executable");
-        Self { process, dir }
+        Self::start_in(&scratch_dir("demo"), "playground", args)
+    }
+
+    /// Starts it in `name` below `home`, where it finds what an earlier one left.
+    fn start_in(home: &Path, name: &str, args: &[&str]) -> Self {
+        let output = home.join(format!("output-{}", names(home).len()));
+        let process = command(home, args).spawn(&output).expect("the program is executable");
+        Self { process, dir: home.join(name) }
     }
 
     /// Waits until it has printed a line with all of `words`.
@@ -61,7 +64,14 @@ impl Demo {
             .collect()
     }
 
-    /// Runs a script as a person with this terminal would, after the `export` of the first one.
+    /// The script below a heading with `words`.
+    #[track_caller]
+    fn script(&self, words: &str) -> String {
+        let mut guide = self.guide().into_iter();
+        guide.find(|(heading, _)| heading.contains(words)).expect(words).1
+    }
+
+    /// Runs a script as a person with this terminal would, after the `export`s of the first two.
     fn run(&self, script: &str) -> Output {
         let dir = scratch_dir("terminal");
         let shell = Guarded::new("sh")
@@ -71,6 +81,8 @@ impl Demo {
             .env("HOME", &dir)
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("KUBECONFIG", self.dir.join("kubeconfig"))
+            .env("STEADFAST_SERVER", format!("http://{}", self.address()))
+            .env("REPOSITORY", self.dir.join("repository"))
             .env("PATH", TestBed::get().search_path());
         let output = shell.output(None).expect("there is a shell");
         assert!(output.status.success(), "{script}\n{}{}", output.stdout, output.stderr);
@@ -79,16 +91,19 @@ impl Demo {
 
     /// The commit that the sample is at.
     fn head(&self) -> String {
-        let repository = self.dir.join("repository");
-        let output = self.run(&format!("git -C {} rev-parse HEAD", repository.display()));
-        output.stdout.trim().to_owned()
+        self.run("git -C \"$REPOSITORY\" rev-parse HEAD").stdout.trim().to_owned()
+    }
+
+    /// Where the status API listens.
+    fn address(&self) -> String {
+        let line = self.says(&["status API", "http://"]);
+        let (_, address) = line.split_once("http://").expect("a URL");
+        address.split_once('/').expect("a path").0.to_owned()
     }
 
     /// What the status API says of an application.
     fn application(&self, name: &str) -> Value {
-        let line = self.says(&["status API", "http://"]);
-        let (_, address) = line.split_once("http://").expect("a URL");
-        let (address, _) = address.split_once('/').expect("a path");
+        let address = self.address();
         let path = format!("/api/v1/applications/{name}");
         let (code, body) =
             controller::get(address.parse().expect("an address"), &path).expect("it answers");
@@ -152,8 +167,8 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
     let demo = Demo::start(&["--dir", "playground", "--listen", "127.0.0.1:0"]);
     demo.says(&["pampam is Synced Healthy"]);
     demo.says(&["order-config is Synced Healthy"]);
-    let [look, release, edit, broken, repair] =
-        <[_; 5]>::try_from(demo.guide()).expect("four things, and the way back");
+    let [look, ask, release, edit, note, broken, repair] =
+        <[_; 7]>::try_from(demo.guide()).expect("six things, and the way back");
     let kubectl = TestBed::get().programs("steadfast demo with kubectl", ["kubectl"]).is_some();
 
     if kubectl {
@@ -162,8 +177,16 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
         assert!(table.contains("Synced") && table.contains("Healthy"), "{table}");
     }
 
+    let said = demo.run(&ask.1).stdout;
+    for words in [&["order-config", "Synced"][..], &["Deployment", "cart"], &["automated"]] {
+        let found = |line: &str| words.iter().all(|word| line.contains(word));
+        assert!(said.lines().any(found), "{words:?}: {said}");
+    }
+
     demo.run(&release.1);
+    demo.says(&["pampam/cart: 1 of 3 updated (traefik/whoami:v1.11.0)"]);
     demo.healthy("pampam", &demo.head());
+    demo.says(&["pampam/cart: 3/3 ready (traefik/whoami:v1.11.0)"]);
     let images = demo.application("pampam")["status"]["summary"]["images"].to_string();
     assert!(images.contains("whoami:v1.11.0"), "{images}");
 
@@ -173,6 +196,7 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
         assert!(line.contains("kubectl"), "{line}");
         let wanted = "kubectl get deployment cart -n pampam -o jsonpath='{.spec.replicas}'";
         assert_eq!(demo.run(wanted).stdout, "3");
+        demo.run(&note.1);
         demo.healthy("pampam", &demo.head());
     }
 
@@ -208,6 +232,9 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
         assert_eq!(demo.run(all).stdout, before);
         let log = demo.process.log();
         assert!(!log[mark..].contains("OperationStarted"), "{}", &log[mark..]);
+        let note =
+            "kubectl get deployment cart -n pampam -o jsonpath='{.metadata.annotations.note}'";
+        assert_eq!(demo.run(note).stdout, "mine", "Git does not say it");
     }
 
     assert_eq!(demo.interrupt(), 0, "{}", demo.process.log());
@@ -216,22 +243,61 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
 }
 
 #[test]
+fn the_verbs_of_app_work_against_it() {
+    const STEADFAST: &str = env!("CARGO_BIN_EXE_steadfast");
+    let demo = Demo::start(&["--dir", "playground", "--listen", "127.0.0.1:0"]);
+    let app = |verb: &str| demo.run(&format!("'{STEADFAST}' app {verb}")).stdout;
+    let old = demo.head();
+    demo.healthy("pampam", &old);
+    assert_eq!(app("diff pampam"), "");
+    assert!(app("sync pampam").contains("Succeeded"));
+    demo.run(&demo.script("a new version"));
+    demo.healthy("pampam", &demo.head());
+    assert_eq!(app("history pampam").lines().count(), 4);
+
+    if TestBed::get().programs("steadfast app in a demo", ["kubectl"]).is_some() {
+        demo.run(
+            "kubectl patch application pampam -n argocd --type merge \
+             -p '{\"spec\":{\"syncPolicy\":{\"automated\":{\"enabled\":false}}}}'",
+        );
+        let said = app("rollback pampam 0 --health");
+        assert!(said.contains("deployment.apps/cart configured"), "{said}");
+        demo.says(&["pampam is OutOfSync Healthy"]);
+        let diff = app("diff pampam || test $? = 1");
+        assert!(diff.contains("+        image: traefik/whoami:v1.11.0"), "{diff}");
+        app("sync pampam");
+        demo.healthy("pampam", &demo.head());
+    }
+
+    app("delete pampam --yes");
+    demo.says(&["pampam is gone"]);
+    demo.says(&["pampam/cart is gone"]);
+    assert!(!app("list").contains("pampam"));
+    assert_eq!(demo.interrupt(), 0, "{}", demo.process.log());
+}
+
+#[test]
 fn a_directory_is_used_again_and_a_temporary_one_goes() {
-    let first = Demo::start(&["--dir", "playground", "--listen", "127.0.0.1:0"]);
+    const NAME: &str = r#"it's "mine", $HOME"#;
+    let args = ["--dir", NAME, "--listen", "127.0.0.1:0"];
+    let home = scratch_dir("demo");
+    let first = Demo::start_in(&home, NAME, &args);
     first.says(&["Try, in another terminal"]);
-    let home = first.dir.parent().expect("it has one").to_owned();
-    let second = command(&home, &["--dir", "playground", "--listen", "127.0.0.1:0"]);
-    let second = second.output(None).expect("the program is executable");
+    let second = command(&home, &args).output(None).expect("the program is executable");
     assert_eq!(second.status.code(), Some(2), "{}", second.stdout);
     assert!(second.stderr.contains("another demo runs in"), "{}", second.stderr);
-    first.run(&first.guide()[1].1);
+    let release = first.script("a new version");
+    first.run(&release);
     let commit = first.head();
     assert_eq!(first.interrupt(), 0, "{}", first.process.log());
 
-    let again = command(&home, &["--dir", "playground", "--listen", "127.0.0.1:0"]);
-    let process = again.spawn(&home.join("again")).expect("the program is executable");
-    let again = Demo { process, dir: first.dir.clone() };
+    // What was tried is there, so there is something else to try.
+    let again = Demo::start_in(&home, NAME, &args);
     again.says(&["pampam is Synced", &commit[..8]]);
+    assert_ne!(again.script("a new version"), release);
+    again.run(&again.script("a new version"));
+    assert_ne!(again.head(), commit);
+    again.says(&["pampam is Synced", &again.head()[..8]]);
     assert_eq!(again.interrupt(), 0, "{}", again.process.log());
 
     for (args, left) in
@@ -253,7 +319,7 @@ fn what_it_cannot_use_it_says_with_what_to_do() {
     let occupied = scratch_dir("occupied");
     fs::write(occupied.join("mine"), "").expect("it is writable");
     let occupied = occupied.to_str().expect("it is UTF-8");
-    let table: [(&[&str], &str, &str); 3] = [
+    let table: [(&[&str], &str, &str); 5] = [
         (&["--listen", "0.0.0.0:0"], "not a loopback address", "127.0.0.1:8080"),
         (&["--listen", &taken], "cannot listen on", "--listen 127.0.0.1:0"),
         (
@@ -261,6 +327,12 @@ fn what_it_cannot_use_it_says_with_what_to_do() {
             "neither empty nor of a demo",
             "name a directory that does not exist",
         ),
+        (
+            &["--listen", "127.0.0.1:0", "--dir", "two\nlines"],
+            "can't be written into commands",
+            "without line breaks",
+        ),
+        (&["--pod-start", "2m"], "at most 1m", "--help"),
     ];
     for (args, what, hint) in table {
         let home = scratch_dir("refused");
@@ -271,4 +343,17 @@ fn what_it_cannot_use_it_says_with_what_to_do() {
         assert_eq!(names(&home.join("tmp")), Vec::<String>::new(), "{args:?}");
     }
     assert_eq!(names(Path::new(occupied)), ["mine"]);
+}
+
+#[test]
+fn where_nobody_named_a_port_a_taken_one_is_no_obstacle() {
+    // Taken by somebody else is as good.
+    let taken = TcpListener::bind("127.0.0.1:8080");
+    let demo = Demo::start(&["--dir", "playground"]);
+    demo.says(&["status API", "(127.0.0.1:8080 is taken)"]);
+    assert_ne!(demo.address(), "127.0.0.1:8080");
+    assert!(demo.script("with steadfast").contains(&format!("http://{}\n", demo.address())));
+    demo.application("pampam");
+    assert_eq!(demo.interrupt(), 0, "{}", demo.process.log());
+    drop(taken);
 }

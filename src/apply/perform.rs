@@ -138,13 +138,17 @@ impl Job<'_> {
     /// Server-side apply; says whether that changed anything.
     async fn apply(&self, body: &Value) -> Result<(Value, bool), ClusterError> {
         let begun = Instant::now();
+        // Read now, because the watch may tell of the change before the answer is here.
+        let known = (self.run.live)(&self.step.id);
+        let before = known.as_ref().map(|known| known.resource_version.as_str());
         loop {
             let call = self
                 .call(Method::PATCH, format!("{}{}", self.url(), apply_query(self.step)), "apply")
                 .body("application/apply-patch+yaml", body);
             match self.run.cluster.call(call).await {
                 Ok(answer) => {
-                    let changed = answer.code == 201 || self.is_news(&answer.body);
+                    let after = meta::resource_version(&answer.body);
+                    let changed = answer.code == 201 || before != Some(after);
                     return Ok((answer.body, changed));
                 }
                 Err(error)
@@ -155,11 +159,6 @@ impl Job<'_> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    fn is_news(&self, object: &Value) -> bool {
-        let known = (self.run.live)(&self.step.id);
-        known.is_none_or(|known| known.resource_version != meta::resource_version(object))
     }
 
     async fn read(&self) -> Result<Option<Value>, ClusterError> {

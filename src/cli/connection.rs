@@ -220,8 +220,9 @@ impl Client {
                 return Ok(response);
             }
             let bytes = self.body(response).await.unwrap_or_default();
-            if !is_not_ready(status, &bytes) || begun.elapsed() > READY_LIMIT {
-                return Err(self.refusal(status, &bytes));
+            let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            if !is_not_ready(status, &said) || begun.elapsed() > READY_LIMIT {
+                return Err(self.refusal(status, &said, &bytes));
             }
             sleep(READY_PAUSE).await;
         }
@@ -260,9 +261,8 @@ impl Client {
         )
     }
 
-    /// An answer that says no.
-    fn refusal(&self, status: StatusCode, body: &[u8]) -> CommandError {
-        let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    /// An answer that says no: `said` is what its `body` holds, null if that is not JSON.
+    fn refusal(&self, status: StatusCode, said: &Value, body: &[u8]) -> CommandError {
         let message = ["message", "error"]
             .iter()
             .find_map(|key| said.get(key)?.as_str())
@@ -299,9 +299,8 @@ impl Client {
 }
 
 /// A controller that has just started and will know in a moment.
-fn is_not_ready(status: StatusCode, body: &[u8]) -> bool {
-    let said = || serde_json::from_slice::<Value>(body).unwrap_or_default();
-    status == StatusCode::SERVICE_UNAVAILABLE && said()["reason"] == NOT_READY
+fn is_not_ready(status: StatusCode, said: &Value) -> bool {
+    status == StatusCode::SERVICE_UNAVAILABLE && said["reason"] == NOT_READY
 }
 
 /// Reads `--server`, where the scheme may be left out: http for this machine, https elsewhere.

@@ -11,6 +11,7 @@ use super::{
     Answer,
     error::{CommandError, Kind},
     output::Ui,
+    runtime_of_threads,
 };
 use crate::{
     cluster::{Cluster, ClusterError},
@@ -21,12 +22,7 @@ use crate::{
 pub(super) fn run(args: ControllerArgs, ui: &Ui) -> Result<Answer, CommandError> {
     let settings = args.settle(&Surroundings::observe())?;
     start_log(&settings, ui.colours_errors(), std::io::stderr);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the threads of the controller")
-        .map_err(CommandError::internal)?;
-    runtime.block_on(async {
+    runtime_of_threads("controller")?.block_on(async {
         let signals = Signals::listen().map_err(CommandError::internal)?;
         let stop = CancellationToken::new();
         tracing::info!(
@@ -95,20 +91,29 @@ pub(super) fn start_log(
     }
 }
 
-/// The two signals that ask a process to end.
+/// The signals that ask a process to end.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
-    /// Takes both signals over; from here on they don't end the process by themselves.
+    /// Takes two signals over; from here on they don't end the process by themselves.
     pub(super) fn listen() -> anyhow::Result<Self> {
         let take = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
             terminate: take(SignalKind::terminate())?,
             interrupt: take(SignalKind::interrupt())?,
+            hang_up: None,
         })
+    }
+
+    /// Takes also over what a terminal sends that is closed. Not for a process that writes elsewhere:
+    /// `nohup` may have told it to go on.
+    pub(super) fn with_hang_up(self) -> anyhow::Result<Self> {
+        let hang_up = signal(SignalKind::hangup()).context("cannot listen for signals")?;
+        Ok(Self { hang_up: Some(hang_up), ..self })
     }
 
     /// Asks for a graceful stop at the first signal; ends the process at the second, whatever is
@@ -127,6 +132,14 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => ("SIGTERM", SignalKind::terminate().as_raw_value()),
             _ = self.interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
+            () = received(self.hang_up.as_mut()) => ("SIGHUP", SignalKind::hangup().as_raw_value()),
         }
+    }
+}
+
+async fn received(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

@@ -1,17 +1,19 @@
 //! `steadfast demo`: a cluster, a repository and the controller in one process.
 
 mod frame;
+mod guide;
 mod place;
 mod show;
+mod workload;
 
 use std::{
-    net::SocketAddr,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Mutex,
     time::Duration,
 };
 
-use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,9 +26,10 @@ use super::{
     controller::{self, Signals, start_log},
     error::{CommandError, Kind},
     output::Ui,
+    runtime_of_threads,
 };
 use crate::{
-    config::{LogFormat, Settings},
+    config::{LogFormat, Settings, duration},
     embedded::{self, Pace, Server},
     object::ObjectId,
     sync::tasks::Tasks,
@@ -37,6 +40,10 @@ use place::Place;
 const NAMESPACE: &str = "argocd";
 /// The user of the kubeconfig.
 const USER: &str = "admin";
+/// Where the status API listens, unless somebody names another address or has taken it.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// The longest that pods may take to start: with more, a rollout looks as if it stood still.
+const POD_START_MAX: Duration = Duration::from_mins(1);
 /// The repository is on this machine: looking often costs nothing, and people want to see.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Time for the controller to install its resource definitions.
@@ -52,8 +59,10 @@ const LOG_FILTER: &str = "info";
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Address of the status API, a loopback one; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    ///
+    /// Default: 127.0.0.1:8080, or a free port when that one is taken.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
 
     /// Directory of the repository and the kubeconfig; it stays when the demo ends
     ///
@@ -65,32 +74,38 @@ pub(super) struct DemoArgs {
     /// Keep the directory also when it is a temporary one
     #[arg(long)]
     keep: bool,
+
+    /// Time that a pod takes to start, up to 1m: a rollout goes as fast as that
+    #[arg(long, value_name = "DUR", default_value = "2s", value_parser = pod_start)]
+    pod_start: Duration,
+}
+
+fn pod_start(text: &str) -> Result<Duration, String> {
+    let time = duration::parse(text).map_err(|why| why.to_string())?;
+    if time > POD_START_MAX {
+        return Err(format!("at most {}", duration::text(POD_START_MAX)));
+    }
+    Ok(time)
 }
 
 /// Runs the demo until a signal asks it to stop.
 pub(super) fn run(args: &DemoArgs, ui: &mut Ui) -> Result<Answer, CommandError> {
-    if !args.listen.ip().is_loopback() {
-        let message = format!("--listen {}: not a loopback address", args.listen);
+    if let Some(listen) = args.listen.filter(|listen| !listen.ip().is_loopback()) {
+        let message = format!("--listen {listen}: not a loopback address");
         return Err(CommandError::user(message)
             .hint("the demo lets everybody in; name an address such as 127.0.0.1:8080"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the threads of the demo")
-        .map_err(CommandError::internal)?;
+    let runtime = runtime_of_threads("demo")?;
     // A directory is made only where it can be used and, whatever signal comes, left in order.
-    let (signals, listener) = runtime.block_on(get_ready(args.listen))?;
+    let (signals, listener) = runtime.block_on(get_ready(args.listen, ui.terminal))?;
     let place = Place::prepare(args.dir.as_deref(), args.keep, now_s())?;
-    let played = runtime.block_on(play(signals, listener, &place, ui));
+    let played = runtime.block_on(play(args, signals, listener, &place, ui));
     // Nothing writes into the directory any longer.
     drop(runtime);
-    let stays = place.stays().then(|| place.repository());
     let left = place.leave();
     played?;
-    left?;
-    if let Some(repository) = stays.as_deref().and_then(std::path::Path::parent) {
-        ui.line(&format!("The demo has ended; its directory stays: {}", repository.display()))?;
+    if let Some(dir) = left? {
+        ui.line(&format!("The demo has ended; its directory stays: {}", dir.display()))?;
     }
     Ok(Answer::Yes)
 }
@@ -100,16 +115,30 @@ fn now_s() -> i64 {
     Timestamp::now().as_second()
 }
 
-async fn get_ready(listen: SocketAddr) -> Result<(Signals, TcpListener), CommandError> {
-    let signals = Signals::listen().map_err(CommandError::internal)?;
-    let listener = TcpListener::bind(listen).await.map_err(|cause| {
-        let why = anyhow::Error::new(cause).context(format!("cannot listen on {listen}"));
+async fn get_ready(
+    listen: Option<SocketAddr>,
+    terminal: bool,
+) -> Result<(Signals, TcpListener), CommandError> {
+    let signals = Signals::listen();
+    let signals = if terminal { signals.and_then(Signals::with_hang_up) } else { signals };
+    let signals = signals.map_err(CommandError::internal)?;
+    let address = listen.unwrap_or(LISTEN);
+    let bound = match TcpListener::bind(address).await {
+        // Whoever named no port is served by any.
+        Err(cause) if listen.is_none() && cause.kind() == io::ErrorKind::AddrInUse => {
+            TcpListener::bind(SocketAddr::new(address.ip(), 0)).await
+        }
+        bound => bound,
+    };
+    let listener = bound.map_err(|cause| {
+        let why = anyhow::Error::new(cause).context(format!("cannot listen on {address}"));
         CommandError::new(Kind::Config, why).hint("--listen 127.0.0.1:0 takes a free port")
     })?;
     Ok((signals, listener))
 }
 
 async fn play(
+    args: &DemoArgs,
     signals: Signals,
     listener: TcpListener,
     place: &Place,
@@ -117,13 +146,14 @@ async fn play(
 ) -> Result<(), CommandError> {
     let address = listener.local_addr().map_err(CommandError::internal)?;
     let tasks = Tasks::new(CancellationToken::new());
-    let server = start_server(&tasks, place).await?;
+    let taken = (args.listen.is_none() && address != LISTEN).then_some(LISTEN);
+    let server = start_server(&tasks, place, args.pod_start).await?;
     let settings = settings(address, place);
     start_log(&settings, false, Mutex::new(place.log_writer()?));
     let controller = crate::sync::run_on(listener, settings, tasks.stop.clone());
     let shown = async {
         create_applications(&server, &place.repository()).await?;
-        show::introduce(place, address, ui)?;
+        show::introduce(place, address, taken, ui)?;
         show::follow(&server, place, ui).await
     };
     let ended = tokio::select! {
@@ -139,8 +169,13 @@ async fn play(
 }
 
 /// Starts the API server with its controllers on a free port and writes the kubeconfig.
-async fn start_server(tasks: &Tasks, place: &Place) -> Result<Server, CommandError> {
-    let server = Server::new(embedded::Options::default()).map_err(CommandError::internal)?;
+async fn start_server(
+    tasks: &Tasks,
+    place: &Place,
+    pod_start: Duration,
+) -> Result<Server, CommandError> {
+    let options = embedded::Options { pod_start, ..embedded::Options::default() };
+    let server = Server::new(options).map_err(CommandError::internal)?;
     let listener = server.listen().await.map_err(|cause| CommandError::new(Kind::Config, cause))?;
     place.write_kubeconfig(&server.kubeconfig(USER))?;
     let serving = server.clone().serve(listener, tasks.stop.clone());
@@ -202,4 +237,21 @@ async fn create_applications(server: &Server, repository: &Path) -> Result<(), C
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pods_start_as_fast_as_the_flag_says() {
+        let time = pod_start("7s").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::prepare(Some(dir.path()), false, 0).unwrap();
+        let tasks = Tasks::new(CancellationToken::new());
+        let server = start_server(&tasks, &place, time).await.unwrap();
+        assert_eq!(server.options().pod_start, Duration::from_secs(7));
+        tasks.shut_down().await;
+        assert!(pod_start("61s").is_err() && pod_start("soon").is_err());
+    }
 }

@@ -8,7 +8,7 @@ use landlock::{
     ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
     path_beneath_rules,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::Limits;
@@ -73,10 +73,20 @@ impl Enforcement {
 
 /// Sets limits of memory, file size and core dumps on this process and all that it starts.
 pub(super) fn limit(limits: &Limits) -> Result<(), rustix::io::Errno> {
-    let at_most = |value| Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(Resource::Core, at_most(0))?;
-    setrlimit(Resource::Data, at_most(memory_bytes_max(limits)))?;
-    setrlimit(Resource::Fsize, at_most(limits.file_bytes_max))
+    let wanted = [
+        (Resource::Core, 0),
+        (Resource::Data, memory_bytes_max(limits)),
+        (Resource::Fsize, limits.file_bytes_max),
+    ];
+    wanted.into_iter().try_for_each(|(resource, value)| {
+        setrlimit(resource, lowered(getrlimit(resource).maximum, value))
+    })
+}
+
+/// A limit of `value`, or the one that somebody has set already: nobody may raise that.
+fn lowered(set: Option<u64>, value: u64) -> Rlimit {
+    let value = set.map_or(value, |set| set.min(value));
+    Rlimit { current: Some(value), maximum: Some(value) }
 }
 
 /// What one child may use: its limit, but no more than half of what the container has, which
@@ -118,4 +128,17 @@ pub(super) fn confine(sandbox: &Sandbox) -> Result<Enforcement, landlock::Rulese
         RulesetStatus::PartiallyEnforced => Enforcement::Partial,
         RulesetStatus::NotEnforced => Enforcement::None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_the_surroundings_is_kept_where_it_is_lower() {
+        for (set, wanted) in [(None, 10), (Some(20), 10), (Some(5), 5)] {
+            let limit = lowered(set, 10);
+            assert_eq!((limit.current, limit.maximum), (Some(wanted), Some(wanted)));
+        }
+    }
 }

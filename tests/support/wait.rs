@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Long enough for a machine that does much else.
-pub const LIMIT: Duration = Duration::from_mins(1);
+pub const LIMIT: Duration = Duration::from_mins(3);
 /// The pause between two looks, in milliseconds.
 const POLL_MS: u64 = 50;
 

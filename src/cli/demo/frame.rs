@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
+use super::workload::Workload;
 use crate::{
     cli::{
         app::view::{list, text},
         output::{
             paint::{Paint, escape},
             table::{Column, table},
-            wrap::wrap,
+            wrap::{cut, wrap},
         },
     },
     object::meta,
@@ -19,7 +20,7 @@ use crate::{
 pub(super) struct Scene {
     pub(super) applications: Vec<Value>,
     /// Deployments and the like.
-    pub(super) workloads: Vec<Value>,
+    pub(super) workloads: Vec<Workload>,
     /// What happened to applications, oldest first.
     pub(super) events: Vec<Value>,
 }
@@ -28,10 +29,14 @@ pub(super) struct Scene {
 const EVENT_LINES_MAX: usize = 7;
 /// Lines of one event, or of what is to be said of one application.
 const TEXT_LINES_MAX: usize = 3;
+/// What is shown when somebody has deleted all of them.
+const NO_APPLICATIONS: &str = "No applications. The next demo has them again.";
 /// Characters of a commit's id.
 const COMMIT_CHARACTERS: usize = 8;
 /// Width of the time of an event, and of the gap behind it.
 const INDENT: usize = 9;
+/// A terminal that is narrower gets no commits and no images.
+const ALL_COLUMNS_MIN: usize = 60;
 
 /// The whole picture in at most `rows_max` lines of `columns_max` characters: applications, what
 /// runs, what happened lately. Workloads that are on their way come first and are cut last.
@@ -60,13 +65,14 @@ fn applications(scene: &Scene, columns_max: usize, paint: Paint) -> Vec<String> 
         Column::Fixed("COMMIT"),
     ];
     let row = |app: &Value| {
-        let commit: String =
-            text(app, "/status/sync/revision").chars().take(COMMIT_CHARACTERS).collect();
         let [sync, health] = state(app);
-        vec![meta::name(app).to_owned(), sync, health, commit]
+        vec![meta::name(app).to_owned(), sync, health, commit(app)]
     };
     let rows: Vec<_> = scene.applications.iter().map(row).collect();
-    let mut lines = drawn(&table(&columns, &rows, Some(columns_max), paint));
+    let mut lines = drawn(&columns, &rows, 3, columns_max, paint);
+    if rows.is_empty() {
+        lines = wrap(NO_APPLICATIONS, columns_max, 2, TEXT_LINES_MAX);
+    }
     for app in &scene.applications {
         let Some(remark) = remark(app) else { continue };
         let said = escape(&format!("{}: {remark}", meta::name(app)));
@@ -79,6 +85,11 @@ fn applications(scene: &Scene, columns_max: usize, paint: Paint) -> Vec<String> 
 /// Sync and health status, `Unknown` before there is one.
 pub(super) fn state(app: &Value) -> [String; 2] {
     ["/status/sync/status", "/status/health/status"].map(|pointer| or_unknown(text(app, pointer)))
+}
+
+/// The beginning of the commit that an application is at; empty before there is one.
+pub(super) fn commit(app: &Value) -> String {
+    text(app, "/status/sync/revision").chars().take(COMMIT_CHARACTERS).collect()
 }
 
 /// What is to be said of an application that is not as it should be.
@@ -99,55 +110,25 @@ fn or_unknown(word: &str) -> String {
 
 fn workloads(scene: &Scene, columns_max: usize, rows_max: usize, paint: Paint) -> Vec<String> {
     let columns = [
-        Column::Fixed("WORKLOAD"),
+        Column::Path("WORKLOAD"),
         Column::Fixed("READY"),
         Column::Text("IMAGE"),
         Column::Text("ROLLOUT"),
     ];
-    let mut shown: Vec<&Value> = scene.workloads.iter().collect();
-    shown.sort_by_key(|object| {
-        (rollout(object).is_empty(), meta::namespace(object), meta::name(object))
-    });
+    let mut shown: Vec<&Workload> = scene.workloads.iter().collect();
+    shown.sort_by_key(|workload| (workload.rollout.is_empty(), &workload.name));
     let hidden = if shown.len() < rows_max { 0 } else { shown.len() + 2 - rows_max.max(2) };
     shown.truncate(shown.len() - hidden.min(shown.len()));
-    let row = |object: &&Value| {
-        vec![
-            format!("{}/{}", meta::namespace(object), meta::name(object)),
-            format!("{}/{}", number(object, "/status/readyReplicas"), wanted(object)),
-            text(object, "/spec/template/spec/containers/0/image").to_owned(),
-            rollout(object),
-        ]
+    let row = |workload: &&Workload| {
+        let Workload { name, ready, image, rollout, .. } = workload;
+        [name, ready, image, rollout].map(Clone::clone).to_vec()
     };
     let rows: Vec<_> = shown.iter().map(row).collect();
-    let mut lines = drawn(&table(&columns, &rows, Some(columns_max), paint));
+    let mut lines = drawn(&columns, &rows, 2, columns_max, paint);
     if hidden > 0 {
         lines.push(paint.dim(&format!("and {hidden} more")));
     }
     lines
-}
-
-/// How far a new version has got; empty when nothing is on its way.
-fn rollout(object: &Value) -> String {
-    let (wanted, updated) = (wanted(object), number(object, "/status/updatedReplicas"));
-    let ready = number(object, "/status/readyReplicas");
-    let seen = number(object, "/status/observedGeneration") >= meta::generation(object);
-    if !seen || updated < wanted {
-        format!("{updated} of {wanted} updated")
-    } else if ready < wanted {
-        format!("{ready} of {wanted} ready")
-    } else if number(object, "/status/replicas") > wanted {
-        "old pods end".to_owned()
-    } else {
-        String::new()
-    }
-}
-
-fn wanted(object: &Value) -> i64 {
-    object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
-}
-
-fn number(object: &Value, pointer: &str) -> i64 {
-    object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
 }
 
 /// The newest events, each on as many lines as it takes. What states came to is shown above.
@@ -181,8 +162,23 @@ pub(super) fn event_row(event: &Value) -> [String; 4] {
     [time.to_owned(), who, reason, message]
 }
 
-fn drawn(table: &str) -> Vec<String> {
-    table.lines().map(str::to_owned).collect()
+/// The lines of a table, none too long. A narrow one has no column `spare`.
+fn drawn(
+    columns: &[Column],
+    rows: &[Vec<String>],
+    spare: usize,
+    columns_max: usize,
+    paint: Paint,
+) -> Vec<String> {
+    let (mut columns, mut rows) = (columns.to_vec(), rows.to_vec());
+    if columns_max < ALL_COLUMNS_MIN {
+        columns.remove(spare);
+        for row in &mut rows {
+            row.remove(spare);
+        }
+    }
+    let table = table(&columns, &rows, Some(columns_max), paint);
+    table.lines().map(|line| cut(line, columns_max)).collect()
 }
 
 #[cfg(test)]
@@ -191,13 +187,13 @@ mod tests {
 
     use super::*;
 
-    fn workload(name: &str, wanted: i64, updated: i64, ready: i64) -> Value {
-        json!({
+    fn workload(name: &str, wanted: i64, updated: i64, ready: i64) -> Workload {
+        Workload::of(&json!({
             "metadata": {"namespace": "shop", "name": name, "generation": 1},
             "spec": {"replicas": wanted, "template": {"spec": {"containers": [{"image": "web:1"}]}}},
             "status": {"observedGeneration": 1, "replicas": wanted, "updatedReplicas": updated,
                 "readyReplicas": ready},
-        })
+        }))
     }
 
     fn scene() -> Scene {
@@ -240,12 +236,21 @@ mod tests {
 
     #[test]
     fn a_small_terminal_gets_what_fits() {
-        for rows in 1..20 {
-            let lines = frame(&scene(), 40, rows, Paint::new(false));
-            assert!(lines.len() <= rows, "{rows}: {lines:#?}");
-            assert!(lines.iter().all(|line| line.chars().count() <= 60), "{lines:#?}");
+        for (columns, rows) in (12..100).zip((1..20).cycle()) {
+            let lines = frame(&scene(), columns, rows, Paint::new(false));
+            assert!(lines.len() <= rows, "{columns}x{rows}: {lines:#?}");
+            let is_long = |line: &String| line.chars().count() > columns;
+            assert!(!lines.iter().any(is_long), "{columns}x{rows}: {lines:#?}");
         }
+        let lines = frame(&scene(), 40, 20, Paint::new(false));
+        assert!(lines.iter().any(|line| line.ends_with("1 of 3 updated")), "{lines:#?}");
         let lines = frame(&scene(), 80, 9, Paint::new(false));
         assert!(lines.iter().any(|line| line.contains("and 2 more")), "{lines:#?}");
+    }
+
+    #[test]
+    fn where_nothing_is_left_it_says_how_to_get_it_back() {
+        let lines = frame(&Scene::default(), 80, 24, Paint::new(false));
+        assert_eq!(lines[0], NO_APPLICATIONS);
     }
 }

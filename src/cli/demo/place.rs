@@ -10,7 +10,10 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    cli::error::{CommandError, Kind},
+    cli::{
+        error::{CommandError, Kind},
+        output::paint::escape,
+    },
     source::sample,
     yaml,
 };
@@ -43,6 +46,9 @@ const EXAMPLES: [Example; 2] = [
         "configuration.yaml" "namespace.yaml" "order-store.yaml" "storage.yaml"),
 ];
 
+/// The manifest in the repository that people are told to change.
+pub(super) const CART: &str = "pampam/cart.yaml";
+
 const REPOSITORY: &str = "repository";
 const LOG: &str = "steadfast.log";
 /// The repository while it is made.
@@ -65,14 +71,22 @@ impl Place {
         keep: bool,
         now_s: i64,
     ) -> Result<Self, CommandError> {
-        let (dir, passing) = match dir {
-            Some(dir) => {
-                let dir = std::path::absolute(dir).map_err(|cause| unusable(dir, cause))?;
-                fs::create_dir_all(&dir).map_err(|cause| unusable(&dir, cause))?;
-                (dir, false)
+        let Some(dir) = dir else {
+            let dir = temporary()?;
+            let place = Self::settle(dir.clone(), !keep, now_s);
+            if place.is_err() {
+                remove_dir(&dir)?;
             }
-            None => (temporary()?, !keep),
+            return place;
         };
+        let dir = std::path::absolute(dir).map_err(|cause| unusable(dir, cause))?;
+        expect_writable_name(&dir)?;
+        fs::create_dir_all(&dir).map_err(|cause| unusable(&dir, cause))?;
+        Self::settle(dir, false, now_s)
+    }
+
+    /// Takes a directory that is there into use.
+    fn settle(dir: PathBuf, passing: bool, now_s: i64) -> Result<Self, CommandError> {
         expect_own(&dir)?;
         let is_old = dir.join(REPOSITORY).is_dir();
         if !is_old && !is_free(&dir).map_err(|cause| unusable(&dir, cause))? {
@@ -90,15 +104,15 @@ impl Place {
     /// is killed meanwhile leaves nothing that looks like a repository.
     fn make_repository(&self, now_s: i64) -> Result<(), CommandError> {
         let draft = self.dir.join(DRAFT);
-        match fs::remove_dir_all(&draft) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                return Err(unusable(&draft, cause));
-            }
-            _ => {}
-        }
+        remove_dir(&draft)?;
         sample::create(&draft, &sample_files(), "Add the shop and its orders", now_s)
             .map_err(|cause| CommandError::new(Kind::Config, cause))?;
         fs::rename(&draft, self.repository()).map_err(|cause| unusable(&self.repository(), cause))
+    }
+
+    /// What the manifest holds that people are told to change; empty if they took it away.
+    pub(super) fn cart(&self) -> String {
+        fs::read_to_string(self.repository().join(CART)).unwrap_or_default()
     }
 
     /// The working tree of the sample repository.
@@ -149,13 +163,11 @@ impl Place {
         written.map_err(|cause| unusable(&path, cause))
     }
 
-    /// Cleans up: the cache always, the rest when nobody wants it.
-    pub(super) fn leave(self) -> Result<(), CommandError> {
-        let dir = if self.passing { self.dir } else { self.cache() };
-        match fs::remove_dir_all(&dir) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(unusable(&dir, cause)),
-            _ => Ok(()),
-        }
+    /// Cleans up: the cache always, the rest when nobody wants it. Returns the directory that stays.
+    pub(super) fn leave(self) -> Result<Option<PathBuf>, CommandError> {
+        let cache = self.cache();
+        remove_dir(if self.passing { &self.dir } else { &cache })?;
+        Ok((!self.passing).then_some(self.dir))
     }
 
     /// Whether the directory stays when the demo ends.
@@ -186,6 +198,17 @@ fn is_free(dir: &Path) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// People are told commands that hold the name of the directory, and `KUBECONFIG` is a list with
+/// colons in between.
+fn expect_writable_name(dir: &Path) -> Result<(), CommandError> {
+    if dir.to_str().is_some_and(|name| name == escape(name) && !name.contains(':')) {
+        return Ok(());
+    }
+    let message = format!("{:?} can't be written into commands for a shell", dir.display());
+    Err(CommandError::user(message)
+        .hint("name a directory without line breaks, control characters and colons"))
 }
 
 /// Whoever owns a directory can put links and repositories of their own into it.
@@ -227,6 +250,7 @@ fn sample_files() -> BTreeMap<String, Vec<u8>> {
 /// A new directory below the system's temporary one, for this user only.
 fn temporary() -> Result<PathBuf, CommandError> {
     let parent = std::env::temp_dir();
+    expect_writable_name(&parent)?;
     let made = (1..=1000).find_map(|number| {
         let dir = parent.join(format!("steadfast-demo-{}-{number}", std::process::id()));
         let mut builder = fs::DirBuilder::new();
@@ -237,6 +261,14 @@ fn temporary() -> Result<PathBuf, CommandError> {
     });
     let made = made.unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()));
     made.map_err(|cause| unusable(&parent, cause))
+}
+
+/// Removes a directory with all in it, if it is there.
+fn remove_dir(dir: &Path) -> Result<(), CommandError> {
+    match fs::remove_dir_all(dir) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(unusable(dir, cause)),
+        _ => Ok(()),
+    }
 }
 
 fn unusable(path: &Path, cause: io::Error) -> CommandError {
@@ -255,6 +287,7 @@ mod tests {
         let place = Place::prepare(Some(&dir), false, 0).unwrap();
         let cart = place.repository().join("pampam/cart.yaml");
         fs::write(&cart, "mine").unwrap();
+        fs::create_dir(place.cache()).unwrap();
         place.write_kubeconfig("first").unwrap();
         place.write_kubeconfig("second").unwrap();
         assert_eq!(fs::read_to_string(place.kubeconfig()).unwrap(), "second");
@@ -262,13 +295,25 @@ mod tests {
             &fs::metadata(place.kubeconfig()).unwrap().permissions(),
         );
         assert_eq!(mode & 0o777, 0o600);
-        place.leave().unwrap();
+        assert_eq!(place.leave().unwrap(), Some(dir.clone()));
+        assert!(!dir.join("cache").exists());
         let again = Place::prepare(Some(&dir), false, 0).unwrap();
         assert_eq!(fs::read_to_string(&cart).unwrap(), "mine");
         assert!(again.stays());
 
         let refusal = Place::prepare(Some(parent.path()), false, 0).err().unwrap();
         assert!(refusal.error.to_string().contains("neither empty nor of a demo"));
+    }
+
+    #[test]
+    fn a_name_that_no_command_can_hold_is_refused_before_there_is_anything() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in ["a\nb", "a\tb", "a\u{202e}b", "a:b", "end\n"] {
+            let dir = parent.path().join(name);
+            let refusal = Place::prepare(Some(&dir), false, 0).err().unwrap();
+            assert!(refusal.error.to_string().contains("can't be written"), "{name:?}");
+            assert!(!dir.exists(), "{name:?}");
+        }
     }
 
     #[test]
@@ -286,11 +331,10 @@ mod tests {
         let place = Place::prepare(None, false, 0).unwrap();
         let dir = place.repository();
         assert!(dir.is_dir());
-        place.leave().unwrap();
+        assert_eq!(place.leave().unwrap(), None);
         assert!(!dir.exists());
         let kept = Place::prepare(None, true, 0).unwrap();
-        let dir = kept.dir.clone();
-        kept.leave().unwrap();
+        let dir = kept.leave().unwrap().unwrap();
         assert!(dir.join("repository/pampam/cart.yaml").is_file());
         fs::remove_dir_all(dir).unwrap();
     }

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    path::Path,
     time::Duration,
 };
 
@@ -11,8 +10,10 @@ use tokio::time::{interval, sleep};
 
 use super::{
     NAMESPACE,
-    frame::{Scene, event_row, frame, state},
+    frame::{Scene, commit, event_row, frame, state},
+    guide::guide,
     place::Place,
+    workload::{KINDS, Workload},
 };
 use crate::{
     cli::{
@@ -31,31 +32,34 @@ const DRAW_PERIOD: Duration = Duration::from_secs(10);
 /// Events that are remembered as told.
 const TOLD_MAX: usize = 10_000;
 
-/// Says what runs where, and what to try.
+/// Says what runs where, and what to try. `taken` is the address that the status API would have if
+/// nobody else had it.
 pub(super) fn introduce(
     place: &Place,
-    listen: SocketAddr,
+    address: SocketAddr,
+    taken: Option<SocketAddr>,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
-    let repository = place.repository();
     let paint = ui.paint;
     let stays = if place.stays() { "stays when the demo ends" } else { "goes when the demo ends" };
     ui.line(&format!(
-        "{} An API server in memory, a Git repository with two applications, and the\n\
-         controller that makes the first equal to the second. Ctrl-C ends it.\n",
+        "{} An API server in memory, a Git repository with two\n\
+         applications, and the controller that makes the first equal to the second.\n\
+         Ctrl-C ends it.\n",
         paint.bold("Steadfast demo.")
     ))?;
+    let taken = taken.map(|taken| format!(" ({taken} is taken)")).unwrap_or_default();
     let rows = [
-        ("repository", repository.display().to_string()),
+        ("repository", place.repository().display().to_string()),
         ("kubeconfig", place.kubeconfig().display().to_string()),
-        ("status API", format!("http://{listen}/api/v1/applications")),
+        ("status API", format!("http://{address}/api/v1/applications{taken}")),
         ("log", place.log().display().to_string()),
     ];
     for (what, place) in rows {
         ui.line(&format!("  {what:<11} {}", escape(&place)))?;
     }
     ui.line(&format!("  the directory {stays}\n"))?;
-    let guide = guide(&repository, &place.kubeconfig());
+    let guide = guide(place, address);
     place.write_guide(&guide)?;
     ui.line(&paint.bold("Try, in another terminal:"))?;
     for line in guide.lines() {
@@ -63,58 +67,6 @@ pub(super) fn introduce(
     }
     ui.line("")?;
     ui.flush()
-}
-
-/// What to try, as people read it.
-fn guide(repository: &Path, kubeconfig: &Path) -> String {
-    let mut text = String::new();
-    for (what, commands) in things_to_try(repository, kubeconfig) {
-        text += &format!("# {what}\n");
-        for command in commands {
-            text += &format!("{command}\n");
-        }
-    }
-    text
-}
-
-/// What to try, with the commands for it. A test runs them as they are printed.
-pub(super) fn things_to_try(
-    repository: &Path,
-    kubeconfig: &Path,
-) -> [(&'static str, Vec<String>); 5] {
-    let (repository, kubeconfig) = (quoted(repository), quoted(kubeconfig));
-    let commit = |from: &str, to: &str, message: &str| {
-        vec![
-            format!("sed -i.bak 's/whoami:{from}/whoami:{to}/' {repository}/pampam/cart.yaml"),
-            format!("git -C {repository} commit -qm '{message}' pampam/cart.yaml"),
-        ]
-    };
-    [
-        (
-            "look around with kubectl",
-            vec![
-                format!("export KUBECONFIG={kubeconfig}"),
-                format!("kubectl get applications -n {NAMESPACE}"),
-            ],
-        ),
-        ("release a new version by a commit", commit("v1.*", "v1.11.0", "Bump the cart")),
-        (
-            "change something by hand: it is put back at once",
-            vec!["kubectl scale deployment cart -n pampam --replicas=1".to_owned()],
-        ),
-        (
-            "release a broken version: the old pods stay",
-            commit("v1.*", "v1.12.0-broken", "Break the cart"),
-        ),
-        ("go back to what worked", vec![format!("git -C {repository} revert --no-edit HEAD")]),
-    ]
-}
-
-/// A path as a word for a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Shows what happens, for ever: a picture that is drawn anew on a terminal, lines elsewhere.
@@ -141,9 +93,11 @@ pub(super) async fn follow(
 
 /// Reads what is shown.
 fn look(server: &Server) -> Scene {
-    let workloads = ["Deployment", "StatefulSet"]
+    let workloads = KINDS
         .into_iter()
-        .flat_map(|kind| server.list(&GroupKind::new("apps", kind), None));
+        .flat_map(|[group, kind]| server.list(&GroupKind::new(group, kind), None))
+        // A Job of a CronJob is told by the CronJob.
+        .filter(|object| text(object, "/kind") != "Job" || meta::owners(object).is_empty());
     let mut events = server.list(&GroupKind::new("", "Event"), Some(NAMESPACE));
     events.retain(|event| text(event, "/involvedObject/kind") == "Application");
     events.sort_by(|one, other| {
@@ -152,7 +106,7 @@ fn look(server: &Server) -> Scene {
     });
     Scene {
         applications: server.list(&GroupKind::new("argoproj.io", "Application"), Some(NAMESPACE)),
-        workloads: workloads.collect(),
+        workloads: workloads.map(|object| Workload::of(&object)).collect(),
         events,
     }
 }
@@ -167,6 +121,7 @@ struct Shown {
     /// The last line of the picture.
     foot: String,
     lines_drawn: usize,
+    /// What was said last of an application or a workload.
     states: BTreeMap<String, String>,
     events: BTreeSet<u64>,
 }
@@ -212,14 +167,65 @@ impl Shown {
         while self.events.len() > TOLD_MAX {
             self.events.pop_first();
         }
-        for app in &scene.applications {
-            let commit: String = text(app, "/status/sync/revision").chars().take(8).collect();
-            let state = format!("{} {commit}", state(app).join(" "));
-            if self.states.get(meta::name(app)) != Some(&state) {
-                ui.line(&escape(&format!("{} is {state}", meta::name(app))))?;
-                self.states.insert(meta::name(app).to_owned(), state);
-            }
+        for line in self.news(scene) {
+            ui.line(&escape(&line))?;
         }
         ui.flush()
+    }
+
+    /// What applications and workloads have come to since it was said last.
+    fn news(&mut self, scene: &Scene) -> Vec<String> {
+        let apps = scene.applications.iter().map(|app| {
+            let name = meta::name(app);
+            (name.to_owned(), format!("{name} is {} {}", state(app).join(" "), commit(app)))
+        });
+        let workloads = scene.workloads.iter().map(|it| (it.name.clone(), it.line()));
+        let states: BTreeMap<_, _> = apps.chain(workloads).collect();
+        let known = std::mem::replace(&mut self.states, states);
+        let changed =
+            self.states.iter().filter(|(subject, state)| known.get(*subject) != Some(state));
+        let gone = known.keys().filter(|subject| !self.states.contains_key(*subject));
+        changed
+            .map(|(_, state)| state.trim_end().to_owned())
+            .chain(gone.map(|subject| format!("{subject} is gone")))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn app(health: &str) -> Value {
+        let status = json!({"sync": {"status": "Synced"}, "health": {"status": health}});
+        json!({"metadata": {"name": "shop"}, "status": status})
+    }
+
+    fn cart(ready: i64) -> Workload {
+        Workload::of(&json!({
+            "metadata": {"namespace": "shop", "name": "cart"},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [{"image": "web:1"}]}}},
+            "status": {"replicas": 2, "updatedReplicas": 2, "readyReplicas": ready},
+        }))
+    }
+
+    #[test]
+    fn a_change_is_told_once() {
+        let scene = |applications, workloads| Scene { applications, workloads, events: Vec::new() };
+        let mut shown = Shown::default();
+        let steps: [(Scene, &[&str]); 4] = [
+            (
+                scene(vec![app("Progressing")], vec![cart(1)]),
+                &["shop is Synced Progressing", "shop/cart: 1 of 2 ready (web:1)"],
+            ),
+            (scene(vec![app("Progressing")], vec![cart(1)]), &[]),
+            (scene(vec![app("Progressing")], vec![cart(2)]), &["shop/cart: 2/2 ready (web:1)"]),
+            (scene(vec![], vec![]), &["shop is gone", "shop/cart is gone"]),
+        ];
+        for (scene, wanted) in steps {
+            assert_eq!(shown.news(&scene), wanted);
+        }
     }
 }

@@ -41,6 +41,20 @@ pub(in crate::cli) fn wrap(
     lines
 }
 
+/// The first `columns_max` characters of a line, which may be painted: what ends a colour stays.
+pub(in crate::cli) fn cut(line: &str, columns_max: usize) -> String {
+    let (mut columns, mut in_sequence) = (0, false);
+    let is_kept = |letter: &char| {
+        if in_sequence || *letter == '\x1b' {
+            in_sequence = *letter != 'm';
+            return true;
+        }
+        columns += letter.width().unwrap_or_default();
+        columns <= columns_max
+    };
+    line.chars().filter(is_kept).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +69,14 @@ mod tests {
     #[test]
     fn a_word_that_is_too_long_is_broken() {
         assert_eq!(wrap("a 0123456789", 6, 2, 9), ["a", "  0123", "  4567", "  89"]);
+    }
+
+    #[test]
+    fn a_line_is_cut_where_it_is_too_long_and_its_colours_end() {
+        assert_eq!(cut("0123456789", 4), "0123");
+        assert_eq!(cut("01\x1b[1m23456\x1b[0m789", 4), "01\x1b[1m23\x1b[0m");
+        assert_eq!(cut("漢字漢字", 5), "漢字");
+        assert_eq!(cut("short", 5), "short");
     }
 
     #[test]
