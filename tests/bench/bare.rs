@@ -55,17 +55,32 @@ impl Bare {
         .await;
     }
 
-    /// `GET` of a path as JSON.
-    pub(crate) async fn get(&self, path: &str) -> Value {
+    /// `GET` of a path: an object, a list, or a watch as it comes. An error without an answer that
+    /// says yes.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
         let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        let answer = request.send().await.expect("the API server answers");
+        request.send().await?.error_for_status()
+    }
+
+    /// `GET` of a path as JSON, from a server that answers.
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        let answer = self.get(path).await.expect("the API server answers");
         answer.json().await.expect("it answers in JSON")
     }
 
-    /// An open watch, as it comes.
-    pub(crate) async fn watch(&self, path: &str) -> reqwest::Response {
-        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        request.send().await.expect("the API server answers")
+    /// The same from a server that may be away; says whether it was written.
+    pub(crate) async fn try_merge(&self, path: &str, patch: &Value) -> bool {
+        let url = format!("{}{path}?fieldManager=somebody", self.url);
+        let request = self.client.patch(url).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/merge-patch+json");
+        let answer = request.body(patch.to_string()).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Deletes an object of a server that may be away.
+    pub(crate) async fn try_delete(&self, path: &str) -> bool {
+        let request = self.client.delete(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        request.send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
     async fn patch(&self, path: &str, kind: &str, body: &str) {

@@ -7,6 +7,8 @@
 // Clippy allows it in test functions by itself, but not here.
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how it fails")]
+// The other benchmark uses the rest of what they share.
+#![allow(dead_code)]
 
 #[path = "../support/mod.rs"]
 mod support;

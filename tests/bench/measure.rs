@@ -51,7 +51,7 @@ pub(crate) struct Round {
 impl Round {
     /// `None` without a test bed.
     pub(crate) async fn run(&self) -> Option<Vec<Figure>> {
-        let mut rig = Rig::start(self.apps, self.embedded).await?;
+        let mut rig = Rig::start(self.apps, self.embedded, false).await?;
         say(&format!("{} applications; logs: {}", self.apps, rig.logs().display()));
         let mut figures = Vec::new();
         let floor = floor::measure(&rig, &mut figures).await;

@@ -21,7 +21,7 @@ use steadfast::{
         desired::resolve,
         difference::changes,
     },
-    render::{DirTree, DirectorySource, directory},
+    render::{DirTree, DirectorySource, Limits, directory},
     yaml,
 };
 
@@ -79,7 +79,7 @@ fn source() -> DirectorySource {
 
 /// The targets of an example.
 fn targets() -> Vec<Target> {
-    let rendered = directory(&examples(), &source(), &yaml::Limits::default());
+    let rendered = directory(&examples(), &source(), &Limits::default());
     let to = Destination { instance: "shop", installation: "argocd", namespace: "shop" };
     resolve(&rendered.manifests, &Everything, to).targets
 }
@@ -132,7 +132,7 @@ fn yaml_load(bencher: Bencher<'_, '_>) {
 fn watch_event_decode(bencher: Bencher<'_, '_>) {
     let target = deployment();
     let live = live(&target);
-    let mut object = target.value.clone();
+    let mut object = (*target.value).clone();
     let entry = json!({"manager": "steadfast", "operation": "Apply", "apiVersion": "apps/v1",
         "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1",
         "fieldsV1": live.own.unwrap().to_json()});
@@ -167,9 +167,9 @@ fn compare_what_is_clean(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn diff_of_one_field(bencher: Bencher<'_, '_>) {
     let target = deployment();
-    let mut other = target.value.clone();
+    let mut other = (*target.value).clone();
     other["spec"]["replicas"] = json!(17);
-    bencher.bench(|| changes(Some(black_box(&target.value)), Some(&other)));
+    bencher.bench(|| changes(Some(black_box(&target.value)), Some(black_box(&other))));
 }
 
 #[divan::bench]
@@ -201,12 +201,12 @@ fn plan_a_thousand_objects_with_one_change(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn render_a_directory(bencher: Bencher<'_, '_>) {
     let tree = examples();
-    bencher.bench(|| directory(black_box(&tree), &source(), &yaml::Limits::default()));
+    bencher.bench(|| directory(black_box(&tree), &source(), &Limits::default()));
 }
 
 #[divan::bench]
 fn read_set_check(bencher: Bencher<'_, '_>) {
     let tree = examples();
-    let rendered = directory(&tree, &source(), &yaml::Limits::default());
+    let rendered = directory(&tree, &source(), &Limits::default());
     bencher.bench(|| rendered.reads.holds(black_box(&tree)));
 }

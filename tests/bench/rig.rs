@@ -13,9 +13,9 @@ use crate::{
     load::{KEY, LABEL, Load},
     support::{
         AuditEvent, AuditMark, ControlPlane, Controller, ControllerOptions, LIMIT, Namespace,
-        PlaneOptions, Repo, eventually, usage,
+        PlaneOptions, Proxy, Repo, eventually, usage,
     },
-    tail::{Seen, Tail},
+    tail::Tail,
 };
 
 /// How long the controller has to say nothing before it counts as idle.
@@ -34,12 +34,14 @@ pub(crate) struct Rig {
     pub(crate) maps: Tail,
     /// The applications, by how they are and by their commit.
     pub(crate) apps: Tail,
+    /// Between the controller and the API server, where somebody wants to do harm there.
+    proxy: Option<Proxy>,
     hooks: reqwest::Client,
 }
 
 impl Rig {
     /// A controller that has nothing to do yet. `None` without a test bed.
-    pub(crate) async fn start(apps: usize, embedded: bool) -> Option<Self> {
+    pub(crate) async fn start(apps: usize, embedded: bool, harmed: bool) -> Option<Self> {
         let plane = ControlPlane::own(PlaneOptions { embedded, ..PlaneOptions::default() })?;
         let plane = Arc::new(plane);
         let bare = Bare::new(&plane);
@@ -55,13 +57,15 @@ impl Rig {
         let mut options = ControllerOptions::new(home.name()).arg("--install-crds");
         // The default.
         options.poll_interval = "30s".into();
+        let proxy = harmed.then(|| Proxy::start(&plane));
+        options.kubeconfig = proxy.as_ref().map(|proxy| proxy.kubeconfig().into());
         let controller = Controller::start(&plane, options);
-        let selector = Some(format!("{LABEL}={}", load.name));
-        let maps = Tail::open(&bare, "/api/v1/configmaps", selector, round);
+        let selector = format!("{LABEL}={}", load.name);
+        let maps = Tail::open(&bare, "/api/v1/configmaps", Some(selector), round);
         let path = format!("/apis/argoproj.io/v1alpha1/namespaces/{home}/applications");
         let apps = Tail::open(&bare, &path, None, progress);
         let hooks = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Some(Self { plane, bare, home, repo, load, controller, maps, apps, hooks })
+        Some(Self { plane, bare, home, repo, load, controller, maps, apps, proxy, hooks })
     }
 
     /// Starts a controller that goes on with the data of the one before, which has ended; returns
@@ -79,7 +83,7 @@ impl Rig {
         let namespaces = load.namespaces();
         self.bare.apply_all(&namespaces).await;
         let ready = async || {
-            let accounts = self.bare.get("/api/v1/serviceaccounts").await;
+            let accounts = self.bare.read("/api/v1/serviceaccounts").await;
             let of = |account: &&Value| {
                 let text = |field: &str| account["metadata"][field].as_str().unwrap_or_default();
                 text("name") == "default" && text("namespace").starts_with(load.name)
@@ -88,6 +92,16 @@ impl Rig {
             (accounts.count() == namespaces.len()).then_some(())
         };
         eventually(LIMIT * 5, "the accounts of the namespaces", ready).await;
+    }
+
+    /// Makes the Application resources.
+    pub(crate) async fn open(&mut self) {
+        self.prepare(&self.load.clone()).await;
+        let (count, home, url) = (self.load.apps, self.home.name(), self.repo.url());
+        let applications: Vec<_> =
+            (0..count).map(|number| self.load.application(number, home, &url)).collect();
+        self.bare.apply_all(&applications).await;
+        self.apps.until("the applications to be told", |seen| seen.len() >= count).await;
     }
 
     /// Waits until all applications are synced to a commit and healthy; returns when the last was.
@@ -100,12 +114,26 @@ impl Rig {
 
     /// Tells the controller of a push, as GitHub would.
     pub(crate) async fn push(&self) {
+        assert!(self.try_push().await, "the controller takes the push");
+    }
+
+    /// The same of a controller that may be away.
+    pub(crate) async fn try_push(&self) -> bool {
         let clone_url = self.repo.url();
         let body = json!({"ref": "refs/heads/main", "repository": {"clone_url": clone_url}});
         let request = self.hooks.post(format!("{}/api/webhook", self.controller.url()));
         let request = request.header("x-github-event", "push").json(&body);
-        let answer = request.send().await.expect("the controller answers");
-        assert!(answer.status().is_success(), "{}", answer.status());
+        request.send().await.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// The proxy between the controller and the API server.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("it was asked for")
+    }
+
+    /// The query that selects the objects of the load.
+    pub(crate) fn selector(&self) -> String {
+        format!("labelSelector={LABEL}={}", self.load.name)
     }
 
     /// The id of a ConfigMap, as the watch tells it.
@@ -138,11 +166,6 @@ impl Rig {
     /// Where the log of the controller is, for a person who looks into a run.
     pub(crate) fn logs(&self) -> PathBuf {
         self.plane.logs_path().to_owned()
-    }
-
-    /// The applications that a watch told of.
-    pub(crate) fn is_told(seen: &Seen, apps: usize) -> bool {
-        seen.len() >= apps
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a watch tells, with the moment at which it was told.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -12,6 +12,8 @@ use tokio::{sync::watch, task::AbortHandle};
 
 use crate::bare::Bare;
 
+/// The pause before a server is asked again that did not answer.
+const RETRY: Duration = Duration::from_millis(100);
 /// How long anything may take before the benchmark gives up.
 const LIMIT: Duration = Duration::from_mins(30);
 
@@ -62,14 +64,11 @@ impl Tail {
         let (bare, path) = (bare.clone(), path.to_owned());
         let task = tokio::spawn(async move {
             loop {
-                // A watch ends after some minutes; the list tells what was missed in between.
-                let list = bare.get(&format!("{path}?{}", selector.trim_start_matches('&'))).await;
-                for object in list["items"].as_array().into_iter().flatten() {
-                    note(&sender, object, extract);
+                // A watch ends after some minutes, and with the server; the list tells what was
+                // missed in between.
+                if list_and_follow(&bare, &path, &selector, &sender, extract).await.is_err() {
+                    tokio::time::sleep(RETRY).await;
                 }
-                let from = list["metadata"]["resourceVersion"].as_str().unwrap_or("0").to_owned();
-                let query = format!("?watch=true&resourceVersion={from}{selector}");
-                follow(bare.watch(&format!("{path}{query}")).await, &sender, extract).await;
             }
         });
         Self { seen, task: task.abort_handle() }
@@ -124,6 +123,29 @@ impl Tail {
     pub(crate) fn now(&self, object: &Id) -> String {
         self.seen.borrow()[object].value.clone()
     }
+}
+
+async fn list_and_follow(
+    bare: &Bare,
+    path: &str,
+    selector: &str,
+    sender: &watch::Sender<Seen>,
+    extract: fn(&Value) -> String,
+) -> reqwest::Result<()> {
+    let list = bare.get(&format!("{path}?{}", selector.trim_start_matches('&'))).await?;
+    let list: Value = list.json().await?;
+    let objects = list["items"].as_array().into_iter().flatten();
+    let there: HashSet<Id> = objects.clone().map(id).collect();
+    objects.for_each(|object| note(sender, object, extract));
+    sender.send_if_modified(|seen| {
+        let before = seen.len();
+        seen.retain(|object, _| there.contains(object));
+        seen.len() < before
+    });
+    let from = list["metadata"]["resourceVersion"].as_str().unwrap_or("0");
+    let query = format!("?watch=true&resourceVersion={from}{selector}");
+    follow(bare.get(&format!("{path}{query}")).await?, sender, extract).await;
+    Ok(())
 }
 
 async fn follow(

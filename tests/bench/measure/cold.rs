@@ -11,12 +11,8 @@ use crate::{
 pub(super) async fn measure(rig: &mut Rig, floor: &Floor, figures: &mut Vec<Figure>) {
     let (at_start, _) = rig.memory();
     assert!(rig.controller.terminate().success(), "{}", rig.controller.log());
-    let (apps, home, url) = (rig.load.apps, rig.home.name().to_owned(), rig.repo.url());
-    rig.prepare(&rig.load.clone()).await;
-    let applications: Vec<_> =
-        (0..apps).map(|number| rig.load.application(number, &home, &url)).collect();
-    rig.bare.apply_all(&applications).await;
-    rig.apps.until("the applications to be told", |seen| Rig::is_told(seen, apps)).await;
+    rig.open().await;
+    let apps = rig.load.apps;
     say(&format!("cold sync of {apps} applications ..."));
 
     let mark = rig.plane.audit_mark();
