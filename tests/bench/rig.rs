@@ -73,6 +73,8 @@ impl Rig {
     pub(crate) fn start_again(&mut self) -> Instant {
         let mut options = self.controller.options();
         options.await_ready = false;
+        // The definitions are there: they would be applied again.
+        options.args.clear();
         let begin = Instant::now();
         self.controller = Controller::start(&self.plane, options);
         begin
