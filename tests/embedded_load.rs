@@ -43,6 +43,7 @@ use support::{
     LIMIT, eventually,
     process::{self, Guarded},
     testbed::say,
+    usage::memory,
 };
 
 /// Ten objects each.
@@ -278,20 +279,4 @@ async fn change<K: Watched>(client: &Client, number: usize) {
     let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
     let name = format!("app-{number}{part}");
     api.patch(&name, &PatchParams::default(), &patch).await.expect("patched");
-}
-
-/// What a process holds, in bytes.
-struct Memory {
-    now: u64,
-    most: u64,
-}
-
-fn memory(pid: u32) -> Memory {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let bytes = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kib << 10
-    };
-    Memory { now: bytes("VmRSS:"), most: bytes("VmHWM:") }
 }

@@ -15,6 +15,7 @@ pub mod process;
 pub mod proxy;
 pub mod repo;
 pub mod testbed;
+pub mod usage;
 pub mod wait;
 
 pub use audit::{AuditEvent, AuditMark, RequestCount, writes};

@@ -44,15 +44,19 @@ pub struct PlaneOptions {
     pub audit: bool,
     /// Further arguments of the API server, which the embedded one does not have.
     pub api_server_args: Vec<String>,
+    /// Whether it is the embedded one.
+    pub embedded: bool,
 }
 
 impl Default for PlaneOptions {
     fn default() -> Self {
-        Self { workloads: true, nodes: 3, audit: true, api_server_args: Vec::new() }
+        let api_server_args = Vec::new();
+        Self { workloads: true, nodes: 3, audit: true, api_server_args, embedded: is_embedded() }
     }
 }
 
-/// Whether the control planes of this test binary are embedded ones. The scenarios don't ask.
+/// Whether the control planes of this test binary are embedded ones, where nobody says anything
+/// else. The scenarios don't ask.
 pub fn is_embedded() -> bool {
     env!("CARGO_CRATE_NAME") == "embedded_cluster"
 }
@@ -81,8 +85,9 @@ impl ControlPlane {
     pub fn shared() -> Option<Arc<Self>> {
         static SHARED: OnceLock<Arc<ControlPlane>> = OnceLock::new();
         // Asked for on every call, so that each group says that it is skipped.
-        Self::find_programs(&group(Location::caller()), true)?;
-        let start = || Arc::new(Self::start("shared", PlaneOptions::default()).expect("found"));
+        let options = PlaneOptions::default();
+        Self::find_programs(&group(Location::caller()), &options)?;
+        let start = || Arc::new(Self::start("shared", options).expect("found"));
         Some(Arc::clone(SHARED.get_or_init(start)))
     }
 
@@ -91,7 +96,7 @@ impl ControlPlane {
     /// `None` as for [`Self::shared`].
     #[track_caller]
     pub fn own(options: PlaneOptions) -> Option<Self> {
-        Self::find_programs(&group(Location::caller()), options.workloads)?;
+        Self::find_programs(&group(Location::caller()), &options)?;
         Self::start("own", options)
     }
 
@@ -104,15 +109,15 @@ impl ControlPlane {
 
     fn find_programs(
         group: &str,
-        workloads: bool,
+        options: &PlaneOptions,
     ) -> Option<(BTreeMap<Component, PathBuf>, Option<PathBuf>)> {
-        if is_embedded() {
+        if options.embedded {
             return Some((BTreeMap::new(), None));
         }
         let bed = TestBed::get();
         let mut programs = BTreeMap::new();
         for component in Component::ALL {
-            if component.is_needed(workloads) {
+            if component.is_needed(options.workloads) {
                 let [path] = bed.programs(group, [component.program()])?;
                 programs.insert(component, path.to_owned());
             }
@@ -122,14 +127,14 @@ impl ControlPlane {
     }
 
     fn start(name: &str, options: PlaneOptions) -> Option<Self> {
-        let (programs, kubectl) = Self::find_programs(name, options.workloads)?;
+        let (programs, kubectl) = Self::find_programs(name, &options)?;
         // Another crate may have installed the same provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = process::scratch_dir(name);
         let logs = logs_dir().join(dir.file_name().expect("it has a name"));
         fs::create_dir_all(&logs).expect("the build directory is writable");
         let ports = Ports::find();
-        let embedded = is_embedded().then(|| Embedded::new(&options, ports.api_server));
+        let embedded = options.embedded.then(|| Embedded::new(&options, ports.api_server));
         let plane = Self {
             admin_token: embedded
                 .as_ref()
