@@ -152,25 +152,37 @@ pub fn pending_deletion(object: &Value) -> Option<Health> {
     }
 }
 
+/// Whether objects of a kind have a health of their own while nobody deletes them. Of the others
+/// there is nothing to be read.
+pub fn is_judged(group: &str, kind: &str) -> bool {
+    rule(group, kind).is_some()
+}
+
 fn built_in(object: &Value, children: &[&Child]) -> Option<Health> {
     let gvk = meta::gvk(object)?;
-    let health = match (gvk.group.as_str(), gvk.kind.as_str()) {
-        ("apps", "Deployment") => workload::deployment(object, children),
-        ("apps", "StatefulSet") => workload::stateful_set(object, children),
-        ("apps", "DaemonSet") => workload::daemon_set(object, children),
-        ("apps", "ReplicaSet") => workload::replica_set(object, children),
-        ("", "Pod") => pod::pod(object),
-        ("batch", "Job") => batch::job(object, children),
-        ("batch", "CronJob") => batch::cron_job(object),
-        ("argoproj.io", "Workflow") => batch::workflow(object),
-        ("", "PersistentVolumeClaim") => storage::claim(object),
-        ("", "Service") => network::service(object),
-        ("networking.k8s.io" | "extensions", "Ingress") => network::ingress(object),
-        ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(object),
-        ("apiregistration.k8s.io", "APIService") => definition::api_service(object),
+    rule(&gvk.group, &gvk.kind).map(|rule| rule(object, children))
+}
+
+type Rule = fn(&Value, &[&Child]) -> Health;
+
+fn rule(group: &str, kind: &str) -> Option<Rule> {
+    let rule: Rule = match (group, kind) {
+        ("apps", "Deployment") => workload::deployment,
+        ("apps", "StatefulSet") => workload::stateful_set,
+        ("apps", "DaemonSet") => workload::daemon_set,
+        ("apps", "ReplicaSet") => workload::replica_set,
+        ("", "Pod") => |object, _| pod::pod(object),
+        ("batch", "Job") => batch::job,
+        ("batch", "CronJob") => |object, _| batch::cron_job(object),
+        ("argoproj.io", "Workflow") => |object, _| batch::workflow(object),
+        ("", "PersistentVolumeClaim") => |object, _| storage::claim(object),
+        ("", "Service") => |object, _| network::service(object),
+        ("networking.k8s.io" | "extensions", "Ingress") => |object, _| network::ingress(object),
+        ("autoscaling", "HorizontalPodAutoscaler") => |object, _| scaling::autoscaler(object),
+        ("apiregistration.k8s.io", "APIService") => |object, _| definition::api_service(object),
         _ => return None,
     };
-    Some(health)
+    Some(rule)
 }
 
 #[cfg(test)]

@@ -130,6 +130,7 @@ fn live(step: &Step, version: &str) -> Arc<LiveObject> {
         others: None,
         has_owner: false,
         terminating: false,
+        digests: std::sync::OnceLock::new(),
     })
 }
 

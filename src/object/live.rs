@@ -1,5 +1,7 @@
 //! A tracked object as it was last seen in the cluster.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
 use super::{FieldSet, GroupVersionKind, ObjectId};
@@ -32,6 +34,8 @@ pub struct LiveObject {
     pub has_owner: bool,
     /// True once deletion was asked for.
     pub terminating: bool,
+    /// What [`Self::digests`] found out.
+    pub digests: OnceLock<(u64, u64)>,
 }
 
 impl LiveObject {
@@ -42,6 +46,14 @@ impl LiveObject {
     /// When `body` is not JSON; whoever fills it writes it from a tree.
     pub fn value(&self) -> Value {
         serde_json::from_str(&self.body).expect("the body was written by serde_json")
+    }
+
+    /// Digests of the set of fields that we own, and of the values at them; `None` when we never
+    /// applied the object. The body is read once for it: an application is looked at whenever one
+    /// of its objects changes, and the others have not.
+    pub fn digests(&self) -> Option<(u64, u64)> {
+        let own = self.own.as_ref()?;
+        Some(*self.digests.get_or_init(|| (own.digest(), own.digest_values(&self.value()))))
     }
 }
 

@@ -60,14 +60,17 @@ pub enum Verdict {
 ///
 /// `known` is the fingerprint of the last time the two agreed, `None` after a restart.
 pub fn compare(target: &Target, live: &LiveObject, known: Option<&Fingerprint>) -> Verdict {
-    let Some(own) = &live.own else { return Verdict::Unmanaged };
-    let live_value = live.value();
-    let seen = Fingerprint::of(target, own, &live_value);
+    let (Some(own), Some((digest, values))) = (&live.own, live.digests()) else {
+        return Verdict::Unmanaged;
+    };
+    let seen = Fingerprint { desired: target.digest, own: digest, values };
+    if known == Some(&seen) {
+        return Verdict::Clean(None);
+    }
     match known {
-        Some(known) if *known == seen => Verdict::Clean(None),
         // Whatever was known: we own what Git names, and it holds what Git says. So it is when a
         // field begins to yield to an autoscaler that has taken it over.
-        _ if agrees(own, &target.value, &live_value) => Verdict::Clean(Some(seen)),
+        _ if agrees(own, &target.value, &live.value()) => Verdict::Clean(Some(seen)),
         Some(known) if known.desired != target.digest => Verdict::Changed,
         Some(_) => Verdict::Drifted(drift(target, live)),
         None => Verdict::Doubt,

@@ -215,6 +215,7 @@ mod tests {
             others: None,
             has_owner: false,
             terminating: false,
+            digests: std::sync::OnceLock::new(),
         };
         (target, live)
     }

@@ -48,19 +48,21 @@ impl Default for Board {
 }
 
 impl Board {
-    /// Publishes the resource as it now is; readers see a change only when it differs.
-    pub fn publish(&self, name: &str, app: Value) {
+    /// Publishes the resource as it now is; readers see a change only when it differs. Returns what
+    /// is on the board then.
+    pub fn publish(&self, name: &str, app: Value) -> Arc<Value> {
         let app = Arc::new(app);
         let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
         let kind = match apps.get(name) {
-            Some(known) if **known == *app => return,
+            Some(known) if **known == *app => return Arc::clone(known),
             Some(_) => ChangeKind::Modified,
             None => ChangeKind::Added,
         };
         apps.insert(name.to_owned(), Arc::clone(&app));
         drop(apps);
         // Nobody listening is no error.
-        let _ = self.changes.send(Change { kind, app });
+        let _ = self.changes.send(Change { kind, app: Arc::clone(&app) });
+        app
     }
 
     /// Takes an application off the board.

@@ -128,13 +128,13 @@ impl Context {
         self.claims.set(name, BTreeSet::new());
     }
 
-    /// Puts an Application resource on the board.
-    pub(crate) fn publish(&self, name: &str, resource: &Value) {
-        let mut shown = resource.clone();
-        if let Some(metadata) = shown.get_mut("metadata").and_then(Value::as_object_mut) {
+    /// Puts an Application resource on the board. Returns it as it is there, without
+    /// `managedFields`: the largest thing that is kept of an application is kept once.
+    pub(crate) fn publish(&self, name: &str, mut resource: Value) -> Arc<Value> {
+        if let Some(metadata) = resource.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
-        self.board.publish(name, shown);
+        self.board.publish(name, resource)
     }
 
     /// Takes over a project as the watch has it.

@@ -37,10 +37,10 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// An application that was just seen.
-    pub(crate) fn new(name: &str, resource: Value, stop: &CancellationToken) -> Self {
+    pub(crate) fn new(name: &str, resource: Arc<Value>, stop: &CancellationToken) -> Self {
         Self {
             name: name.to_owned(),
-            latest: Mutex::new(Arc::new(resource)),
+            latest: Mutex::new(resource),
             bell: Notify::new(),
             rung: Mutex::new(None),
             unmanaged: Mutex::default(),
@@ -57,13 +57,13 @@ impl Entry {
 
     /// Takes a resource that was seen or written, unless a newer one is known. Returns whether
     /// there is something in it that asks for a pass.
-    pub(crate) fn update(&self, resource: Value) -> bool {
+    pub(crate) fn update(&self, resource: Arc<Value>) -> bool {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if version(&resource) < version(&latest) {
             return false;
         }
         let asks = question(&resource) != question(&latest);
-        *latest = Arc::new(resource);
+        *latest = resource;
         asks
     }
 
@@ -139,15 +139,15 @@ mod tests {
     #[test]
     fn our_own_status_writes_do_not_wake_us() {
         let first = json!({"metadata": {"name": "a", "resourceVersion": "1"}, "spec": {"x": 1}});
-        let entry = Entry::new("a", first.clone(), &CancellationToken::new());
+        let entry = Entry::new("a", Arc::new(first.clone()), &CancellationToken::new());
         let mut written = first.clone();
         written["metadata"]["resourceVersion"] = json!("2");
         written["status"] = json!({"operationState": {"phase": "Running"}});
-        assert!(!entry.update(written.clone()));
+        assert!(!entry.update(Arc::new(written.clone())));
         written["metadata"]["resourceVersion"] = json!("3");
         written["spec"] = json!({"x": 2});
-        assert!(entry.update(written));
-        assert!(!entry.update(first), "an older version must not roll the entry back");
+        assert!(entry.update(Arc::new(written)));
+        assert!(!entry.update(Arc::new(first)), "an older version must not roll the entry back");
         assert_eq!(entry.latest()["spec"]["x"], 2);
     }
 }

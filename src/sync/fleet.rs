@@ -75,7 +75,7 @@ impl Fleet {
     /// Takes over a resource as the watch has it.
     pub(crate) fn seen(self: &Arc<Self>, ctx: &Arc<Context>, resource: Value) {
         let name = meta::name(&resource).to_owned();
-        ctx.publish(&name, &resource);
+        let resource = ctx.publish(&name, resource);
         let mut entries = self.lock();
         if let Some(entry) = entries.get(&name) {
             if entry.update(resource) {

@@ -306,6 +306,9 @@ async fn compare(
 
 /// Health of a live object and its children.
 pub(crate) fn assess(store: &Store<Child>, live: &LiveObject) -> Option<Health> {
+    if !live.terminating && !health::is_judged(&live.id.group, &live.id.kind) {
+        return None;
+    }
     let children = store.children(&live.uid);
     let children: Vec<&Child> = children.iter().map(AsRef::as_ref).collect();
     health::assess(&live.value(), &children)

@@ -127,7 +127,7 @@ impl Pass<'_> {
                     self.app = Arc::new(app);
                 }
                 self.refreshed = false;
-                self.ctx.publish(&self.entry.name, &answer);
+                let answer = self.ctx.publish(&self.entry.name, answer);
                 // The answer may hold what somebody else wrote a moment ago, and the watch will have
                 // nothing newer to tell; or a request that waited for the operation that has ended.
                 if self.entry.update(answer) || self.has_another_request() {
@@ -222,8 +222,7 @@ pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why
                 message: format!("{}: {why}", kind.as_str()),
             };
             ctx.events.emit(occurrence, clock::now());
-            ctx.publish(&entry.name, &answer);
-            entry.update(answer);
+            entry.update(ctx.publish(&entry.name, answer));
             PassEnd::default()
         }
         Err(cause) => {

@@ -314,6 +314,7 @@ mod tests {
             others: None,
             has_owner: false,
             terminating: false,
+            digests: std::sync::OnceLock::new(),
         })
     }
 

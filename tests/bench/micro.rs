@@ -118,6 +118,7 @@ fn live(target: &Target) -> LiveObject {
         others: None,
         has_owner: false,
         terminating: false,
+        digests: std::sync::OnceLock::new(),
     }
 }
 

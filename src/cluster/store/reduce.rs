@@ -65,6 +65,7 @@ pub(super) fn live(mut object: Value, others: bool) -> Option<LiveObject> {
         others,
         has_owner: !meta::owners(&object).is_empty(),
         terminating: meta::is_terminating(&object),
+        digests: std::sync::OnceLock::new(),
         body: object.to_string().into_boxed_str(),
         id,
     })

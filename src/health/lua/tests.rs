@@ -145,7 +145,8 @@ fn a_script_has_one_second() {
         let start = Instant::now();
         let message = failure(script);
         assert!(message.contains("longer than 1 s"), "{script}: {message}");
-        assert!(start.elapsed() < Duration::from_secs(3), "{script}: {:?}", start.elapsed());
+        // A machine that does much else takes its time, but not for ever.
+        assert!(start.elapsed() < Duration::from_mins(1), "{script}: {:?}", start.elapsed());
     }
 }
 
@@ -154,7 +155,8 @@ fn a_script_has_32_mib() {
     for script in [
         "local s = 'x' while true do s = s .. s end",
         "return string.rep('x', 1e9)",
-        "local t = {} for i = 1, 1e9 do t[i] = {} end",
+        // In large steps, so that it is not the second that ends first.
+        "local t = {} for i = 1, 1e9 do t[i] = string.rep('x', 1e6 + i) end",
     ] {
         assert_eq!(failure(script), "the script needs more than 32 MiB", "{script}");
     }

@@ -45,6 +45,7 @@ fn live(value: &Value, own: FieldSet, others: Vec<Manager>) -> LiveObject {
         others: Some(others),
         has_owner: false,
         terminating: false,
+        digests: std::sync::OnceLock::new(),
     }
 }
 

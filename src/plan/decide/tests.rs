@@ -39,6 +39,7 @@ fn stale(kind: &str, name: &str, wave: i32) -> Arc<LiveObject> {
         others: None,
         has_owner: false,
         terminating: false,
+        digests: std::sync::OnceLock::new(),
     })
 }
 
