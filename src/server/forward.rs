@@ -67,7 +67,9 @@ impl Forward {
         };
         *request.uri_mut() = place(address, request.uri()).map_err(|cause| unreachable(&cause))?;
         let headers = request.headers_mut();
-        OF_A_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
+        for name in OF_A_CONNECTION {
+            headers.remove(name);
+        }
         headers.insert(FORWARDED, HeaderValue::from_static("1"));
         // What the connection it came in on said is none of the next one's business.
         *request.version_mut() = axum::http::Version::HTTP_11;
@@ -145,7 +147,37 @@ pub(super) async fn to_owner(
 
 #[cfg(test)]
 mod tests {
+    use axum::{Json, Router, routing::post};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::server::listener;
+
+    #[tokio::test]
+    async fn a_webhook_gets_to_the_others_as_it_came_and_is_marked() {
+        let told = async |headers: HeaderMap, body: String| {
+            assert!(is_forwarded(&headers));
+            assert_eq!(headers["x-hub-signature-256"], "sha256=00");
+            Json(json!({"applications": [body]}))
+        };
+        let router = Router::new().route("/api/webhook", post(told));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // One of the two is not there.
+        let addresses = vec![listener.local_addr().unwrap().to_string(), "127.0.0.1:1".to_owned()];
+        let mut headers = HeaderMap::new();
+        headers.insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
+        headers.insert(header::HOST, HeaderValue::from_static("steadfast.example"));
+        let (forward, body) = (Forward::new(), Bytes::from_static(b"shop"));
+        let stop = CancellationToken::new();
+        tokio::select! {
+            names = forward.webhook(addresses, &headers, &body) => {
+                assert_eq!(names, BTreeSet::from(["shop".to_owned()]));
+            }
+            () = listener::run(&listener, &router, &stop) => unreachable!("nobody stops it"),
+        }
+    }
 
     #[test]
     fn path_and_query_stay_and_the_address_is_the_members() {

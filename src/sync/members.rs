@@ -183,7 +183,7 @@ mod tests {
     /// An application whose owner of these two is `member`.
     fn app_of(member: &str) -> String {
         let owner = |app: &String| rank::owner(["a", "b"].into_iter(), app) == Some(member);
-        (0..).map(|number| format!("app-{number}")).find(owner).unwrap()
+        (0..100).map(|number| format!("app-{number}")).find(owner).unwrap()
     }
 
     #[tokio::test]

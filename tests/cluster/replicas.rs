@@ -155,19 +155,13 @@ impl Crowd {
         writes
     }
 
-    /// Which replica wrote.
-    fn writer(&self, event: &AuditEvent) -> usize {
-        let number = event.user.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
-        number.unwrap_or_else(|| panic!("{event:?} is nobody's"))
-    }
-
     /// Who wrote each object since `mark`; fails unless each was written once.
     #[track_caller]
     fn writers(&self, mark: AuditMark) -> BTreeMap<String, usize> {
         let mut writers = BTreeMap::new();
         for event in self.writes(mark) {
             if event.resource == "configmaps" {
-                let before = writers.insert(event.name.clone(), self.writer(&event));
+                let before = writers.insert(event.name.clone(), writer(&event));
                 assert_eq!(before, None, "{} was written twice\n{}", event.name, self.logs());
             }
         }
@@ -201,6 +195,12 @@ impl Crowd {
             self.scene.assert_settled(app).await;
         }
     }
+}
+
+/// Which replica wrote: the accounts are numbered.
+fn writer(event: &AuditEvent) -> usize {
+    let number = event.user.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    number.unwrap_or_else(|| panic!("{event:?} is nobody's"))
 }
 
 /// The applications that this replica wrote.
@@ -277,8 +277,7 @@ async fn a_paused_replica_writes_nothing_any_more_once_it_goes_on() {
     let log = crowd.replica(1).log();
     assert!(log.contains("has lost its Lease"), "{log}");
     crowd.holds("3").await;
-    let late: Vec<_> =
-        crowd.writes(mark).into_iter().filter(|event| crowd.writer(event) == 1).collect();
+    let late: Vec<_> = crowd.writes(mark).into_iter().filter(|event| writer(event) == 1).collect();
     assert!(late.is_empty(), "{late:#?}\n{}", crowd.logs());
     crowd.assert_settled(&lost[..1]).await;
 }
@@ -304,7 +303,7 @@ async fn a_third_replica_takes_its_share_and_gives_it_back() {
     for (app, writer) in &three {
         assert!(*writer == 2 || *writer == two[app], "{app} has moved from one to another");
     }
-    every_replica_answers(&crowd, &three).await;
+    every_replica_answers(&crowd, &three);
 
     crowd.signal(2, Signal::TERM);
     crowd.shared_by(&[0, 1]).await;
@@ -319,7 +318,7 @@ async fn a_third_replica_takes_its_share_and_gives_it_back() {
 }
 
 /// Each replica answers for all applications, whoever acts for them.
-async fn every_replica_answers(crowd: &Crowd, writers: &BTreeMap<String, usize>) {
+fn every_replica_answers(crowd: &Crowd, writers: &BTreeMap<String, usize>) {
     for replica in 0..3 {
         let controller = crowd.replica(replica);
         let (code, list) = controller.request("GET", "/api/v1/applications", None);

@@ -249,9 +249,9 @@ impl World {
             Step::Written(one) => drop(self.members[who(one)].writes.remove(0)),
             Step::Leave(one) => self.leave(who(one)),
         }
-        for app in 0..APPS.len() {
+        for (app, name) in APPS.iter().enumerate() {
             let writers = self.writers(app);
-            assert!(writers.len() < 2, "{} has the writers {writers:?}", APPS[app]);
+            assert!(writers.len() < 2, "{name} has the writers {writers:?}");
         }
     }
 

@@ -38,10 +38,9 @@ pub(crate) struct Roll {
     listed: bool,
     /// Our own Lease was seen among them.
     seen_own: bool,
-    /// When the last renewal began that had a good answer.
+    /// When the last renewal began that had a good answer; `None` once our Lease was closed, or is
+    /// gone.
     renewed: Option<Instant>,
-    /// Our Lease was closed, or is gone.
-    lost: bool,
     /// There was somebody else at some time.
     accompanied: bool,
     others: BTreeMap<String, Other>,
@@ -59,7 +58,6 @@ impl Roll {
             listed: false,
             seen_own: false,
             renewed: Some(began),
-            lost: false,
             accompanied: false,
             others: BTreeMap::new(),
             settled: BTreeSet::new(),
@@ -70,7 +68,7 @@ impl Roll {
     /// Takes over a Lease as a watch has it. True when somebody may have to act otherwise.
     pub(crate) fn saw(&mut self, lease: &Lease, now: Instant) -> bool {
         if lease.name == self.own {
-            let lost = lease.closed && !std::mem::replace(&mut self.lost, true);
+            let lost = lease.closed && self.renewed.take().is_some();
             return !std::mem::replace(&mut self.seen_own, true) || lost;
         }
         if lease.closed {
@@ -131,22 +129,22 @@ impl Roll {
 
     /// Our Lease was renewed by a request that began then.
     pub(crate) fn renewed(&mut self, began: Instant) {
-        self.renewed = self.renewed.max(Some(began));
+        self.renewed = self.renewed.map(|last| last.max(began));
     }
 
     /// We are no member any more, for good.
     pub(crate) fn lose(&mut self) {
-        self.lost = true;
+        self.renewed = None;
     }
 
     /// We are no member any more.
     pub(crate) fn is_lost(&self) -> bool {
-        self.lost
+        self.renewed.is_none()
     }
 
     /// Others can't have closed our Lease by now.
     pub(crate) fn holds(&self, now: Instant) -> bool {
-        !self.lost && self.renewed.is_some_and(|began| now < began + HELD_FOR)
+        self.renewed.is_some_and(|began| now < began + HELD_FOR)
     }
 
     /// The time since the last renewal began.
@@ -157,7 +155,7 @@ impl Roll {
     /// An application belongs to us, and nobody else may write for it.
     pub(crate) fn acts(&self, app: &str) -> bool {
         let all_know_us = self.strangers().next().is_none();
-        self.is_complete() && !self.lost && all_know_us && self.owner(app) == self.own
+        self.is_complete() && !self.is_lost() && all_know_us && self.owner(app) == self.own
     }
 
     /// Members that may have been there before us and have not said that they know us.
