@@ -155,18 +155,25 @@ impl Crowd {
         writes
     }
 
-    /// Who wrote each object since `mark`; fails unless each was written once.
+    /// Who wrote each object since `mark`; fails unless each was written once. A write may be seen
+    /// before it stands in the audit log.
     #[track_caller]
-    fn writers(&self, mark: AuditMark) -> BTreeMap<String, usize> {
-        let mut writers = BTreeMap::new();
-        for event in self.writes(mark) {
-            if event.resource == "configmaps" {
-                let before = writers.insert(event.name.clone(), writer(&event));
-                assert_eq!(before, None, "{} was written twice\n{}", event.name, self.logs());
-            }
+    fn writers(&self, mark: AuditMark) -> impl Future<Output = BTreeMap<String, usize>> {
+        let place = std::panic::Location::caller();
+        async move {
+            let look = async || {
+                let mut writes = self.writes(mark);
+                writes.retain(|event| event.resource == "configmaps");
+                let names: BTreeSet<_> = writes.iter().map(|event| event.name.clone()).collect();
+                (names.into_iter().collect::<Vec<_>>() == self.names()).then_some(writes)
+            };
+            let writes = eventually(LIMIT, &format!("{place}: all writes"), look).await;
+            let count = writes.len();
+            let writers: BTreeMap<_, _> =
+                writes.into_iter().map(|event| (event.name.clone(), writer(&event))).collect();
+            assert_eq!(count, writers.len(), "{place}: one was written twice\n{}", self.logs());
+            writers
         }
-        assert_eq!(writers.keys().cloned().collect::<Vec<_>>(), self.names());
-        writers
     }
 
     /// Waits until each application has one of these replicas that acts for it, as all of them see
@@ -212,7 +219,7 @@ fn share(writers: &BTreeMap<String, usize>, replica: usize) -> Vec<&String> {
 async fn what_a_killed_replica_acted_for_is_synced_by_the_other_within_20_s() {
     let begin = AuditMark::default();
     let Some(crowd) = Crowd::begin("killed", 2, 20).await else { return };
-    let writers = crowd.writers(begin);
+    let writers = crowd.writers(begin).await;
     let (kept, lost) = (share(&writers, 0), share(&writers, 1));
     assert!(!kept.is_empty() && !lost.is_empty(), "{writers:?}");
 
@@ -224,7 +231,7 @@ async fn what_a_killed_replica_acted_for_is_synced_by_the_other_within_20_s() {
     let took = killed.elapsed();
     println!("all of {} applications were taken over after {took:.1?}", lost.len());
     assert!(took < KILLED_LIMIT, "{took:.1?}\n{}", crowd.logs());
-    assert!(crowd.writers(mark).values().all(|writer| *writer == 0));
+    assert!(crowd.writers(mark).await.values().all(|writer| *writer == 0));
     crowd.assert_settled(&[lost[0], kept[0]]).await;
 }
 
@@ -232,7 +239,7 @@ async fn what_a_killed_replica_acted_for_is_synced_by_the_other_within_20_s() {
 async fn what_a_stopped_replica_acted_for_is_synced_by_the_other_within_2_s() {
     let begin = AuditMark::default();
     let Some(crowd) = Crowd::begin("stopped", 2, 20).await else { return };
-    let writers = crowd.writers(begin);
+    let writers = crowd.writers(begin).await;
     let lost = share(&writers, 1);
     assert!(!lost.is_empty(), "{writers:?}");
 
@@ -244,7 +251,7 @@ async fn what_a_stopped_replica_acted_for_is_synced_by_the_other_within_2_s() {
     let took = stopped.elapsed();
     println!("all of {} applications were taken over after {took:.1?}", lost.len());
     assert!(took < STOPPED_LIMIT, "{took:.1?}\n{}", crowd.logs());
-    assert!(crowd.writers(mark).values().all(|writer| *writer == 0));
+    assert!(crowd.writers(mark).await.values().all(|writer| *writer == 0));
     assert!(crowd.replica(1).terminate().success(), "{}", crowd.logs());
     crowd.assert_settled(&lost[..1]).await;
 }
@@ -253,7 +260,7 @@ async fn what_a_stopped_replica_acted_for_is_synced_by_the_other_within_2_s() {
 async fn a_paused_replica_writes_nothing_any_more_once_it_goes_on() {
     let begin = AuditMark::default();
     let Some(crowd) = Crowd::begin("paused", 2, 20).await else { return };
-    let writers = crowd.writers(begin);
+    let writers = crowd.writers(begin).await;
     let lost = share(&writers, 1);
     assert!(!lost.is_empty(), "{writers:?}");
 
@@ -286,7 +293,7 @@ async fn a_paused_replica_writes_nothing_any_more_once_it_goes_on() {
 async fn a_third_replica_takes_its_share_and_gives_it_back() {
     let begin = AuditMark::default();
     let Some(mut crowd) = Crowd::begin("three", 2, 30).await else { return };
-    let two = crowd.writers(begin);
+    let two = crowd.writers(begin).await;
     let mark = crowd.scene.plane.audit_mark();
     crowd.join().await;
     crowd.shared_by(&[0, 1, 2]).await;
@@ -296,7 +303,7 @@ async fn a_third_replica_takes_its_share_and_gives_it_back() {
     let mark = crowd.scene.plane.audit_mark();
     crowd.commit("2");
     crowd.holds("2").await;
-    let three = crowd.writers(mark);
+    let three = crowd.writers(mark).await;
     let shares: Vec<usize> = (0..3).map(|replica| share(&three, replica).len()).collect();
     println!("of 30 applications the replicas have {shares:?}");
     assert!(shares.iter().all(|share| *share > 0), "{shares:?}");
@@ -310,7 +317,7 @@ async fn a_third_replica_takes_its_share_and_gives_it_back() {
     let mark = crowd.scene.plane.audit_mark();
     crowd.commit("3");
     crowd.holds("3").await;
-    assert_eq!(crowd.writers(mark), two, "everything is where it was before");
+    assert_eq!(crowd.writers(mark).await, two, "everything is where it was before");
     for replica in 0..2 {
         let apps = share(&two, replica);
         crowd.assert_settled(&apps[..1]).await;
