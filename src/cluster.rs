@@ -21,6 +21,8 @@ mod call;
 mod contact;
 pub mod discovery;
 mod error;
+mod flight;
+mod lease;
 mod pace;
 pub mod resources;
 mod signal;
@@ -37,6 +39,7 @@ pub use arrivals::Waiting;
 pub(crate) use call::Call;
 pub use discovery::{Discovery, KindInfo, KindTable};
 pub use error::ClusterError;
+pub use lease::{Changed, Lease};
 pub use resources::{ResourceEvent, ResourceQuery, watch_resources};
 pub use signal::{Answered, Observer, Signal};
 pub use store::{Presence, Store, Survey, WatchState, own_fields};
@@ -81,6 +84,7 @@ struct Inner {
     discovery: Discovery,
     slots: Semaphore,
     pace: pace::Pace,
+    flight: flight::Flight,
     /// Cleared for good at the first answer that streaming lists are not known.
     streams_lists: AtomicBool,
     teller: signal::Teller,
@@ -118,6 +122,7 @@ impl Cluster {
                 discovery: Discovery::default(),
                 slots: Semaphore::new(options.in_flight_max.max(1)),
                 pace: pace::Pace::default(),
+                flight: flight::Flight::default(),
                 streams_lists: AtomicBool::new(true),
                 teller,
                 version: version::Version::default(),

@@ -5,6 +5,7 @@
 //! anything starts.
 
 pub mod duration;
+mod replica;
 
 use std::{
     fs,
@@ -16,6 +17,8 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
+
+pub use self::replica::Replica;
 
 /// Where a pod finds the namespace it runs in.
 const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -91,6 +94,15 @@ pub struct ControllerArgs {
     #[arg(long, env = "STEADFAST_INSTALL_CRDS", hide_env_values = true)]
     pub install_crds: bool,
 
+    /// Share the applications with the other replicas
+    ///
+    /// Each application is acted for by one of them at a time; when one ends, the others take its
+    /// applications over. A replica is known by a Lease beside the Application resources, with a name
+    /// from $POD_NAME or the machine's; the others reach its API at $POD_IP or the address that it
+    /// listens on. Without this flag there must be one replica only.
+    #[arg(long, env = "STEADFAST_LEADER_ELECT", hide_env_values = true)]
+    pub leader_elect: bool,
+
     /// Form of the log on standard error
     ///
     /// Default: text on a terminal, json elsewhere.
@@ -131,6 +143,8 @@ pub struct Settings {
     pub insecure_local: bool,
     /// Whether to apply the custom resource definitions first.
     pub install_crds: bool,
+    /// There when the applications are shared with other replicas.
+    pub replica: Option<Replica>,
     /// How the log is written.
     pub log_format: LogFormat,
     /// A valid filter for `tracing_subscriber::EnvFilter`.
@@ -142,6 +156,8 @@ pub struct Settings {
 pub struct Surroundings {
     /// Namespace of the pod, when there is one.
     pub pod_namespace: Option<String>,
+    /// The name and the address of the pod, or the name of the machine.
+    pub replica: Replica,
     /// `$XDG_CACHE_HOME`, or `~/.cache`.
     pub cache_dir: Option<PathBuf>,
     /// Directory for temporary files.
@@ -164,6 +180,7 @@ impl Surroundings {
             .filter(|namespace| !namespace.is_empty());
         Self {
             pod_namespace,
+            replica: Replica::observe(),
             cache_dir,
             temporary_dir: std::env::temp_dir(),
             terminal: std::io::stderr().is_terminal(),
@@ -217,6 +234,7 @@ impl ControllerArgs {
             data_dir,
             insecure_local,
             install_crds,
+            leader_elect,
             log_format,
             log_level,
         } = self;
@@ -258,6 +276,7 @@ impl ControllerArgs {
             data_dir,
             insecure_local,
             install_crds,
+            replica: leader_elect.then(|| around.replica.clone()),
             log_format,
             log_filter,
         })

@@ -16,6 +16,7 @@ mod endpoints;
 mod error;
 mod fields;
 mod filter;
+mod forward;
 mod listener;
 mod openapi;
 mod operation;
@@ -116,6 +117,7 @@ struct Shared {
     access: Access,
     reviews: reviews::Reviews,
     applications: changes::Applications,
+    forward: forward::Forward,
     requests: Semaphore,
     streams: Arc<Semaphore>,
     webhooks: Semaphore,
@@ -133,6 +135,7 @@ pub fn router(parts: Parts, stop: CancellationToken) -> Router {
     let shared = Shared {
         reviews: reviews::Reviews::new(client.clone(), namespace.clone(), Arc::clone(&metrics)),
         applications: changes::Applications::new(client, &namespace),
+        forward: forward::Forward::new(),
         handle,
         namespace,
         metrics,

@@ -14,6 +14,7 @@ mod entry;
 mod fleet;
 pub mod handle;
 mod heal;
+mod members;
 mod memory;
 mod notes;
 mod observe;

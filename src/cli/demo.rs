@@ -202,6 +202,7 @@ fn settings(listen: SocketAddr, place: &Place) -> Settings {
         data_dir: place.cache(),
         insecure_local: true,
         install_crds: true,
+        replica: None,
         log_format: LogFormat::Text,
         log_filter: LOG_FILTER.to_owned(),
     }

@@ -75,6 +75,7 @@ pub fn manifests(args: &InstallArgs) -> Vec<Value> {
     manifests.extend(rbac::manifests(namespace, &args.target_namespace));
     manifests.push(workload::service(namespace));
     manifests.push(workload::deployment(namespace, &args.image));
+    manifests.push(workload::disruption_budget(namespace));
     if args.service_monitor {
         manifests.push(workload::service_monitor(namespace));
     }

@@ -33,6 +33,7 @@ pub(crate) struct Call<'a> {
     body: Vec<u8>,
     deadline: Instant,
     permit: Option<Permit<'a>>,
+    urgent: bool,
 }
 
 /// A good answer.
@@ -56,6 +57,7 @@ impl<'a> Call<'a> {
             body: Vec::new(),
             deadline: Instant::now() + CALL_LIMIT,
             permit: None,
+            urgent: false,
         }
     }
 
@@ -82,6 +84,12 @@ impl<'a> Call<'a> {
     /// Is not sent once `permit` says no.
     pub(crate) fn permitted_by(mut self, permit: Permit<'a>) -> Self {
         self.permit = Some(permit);
+        self
+    }
+
+    /// Waits neither for a free slot nor for the common pace.
+    pub(crate) fn urgent(mut self) -> Self {
+        self.urgent = true;
         self
     }
 
@@ -117,10 +125,12 @@ impl Cluster {
             what: call.what.clone(),
             limit_s: (call.deadline - begun).as_secs(),
         };
-        let _slot = timeout_at(call.deadline, self.inner.slots.acquire())
-            .await
-            .map_err(|_| silent())?
-            .expect("the semaphore is never closed");
+        let _slot = if call.urgent {
+            None
+        } else {
+            let slot = timeout_at(call.deadline, self.inner.slots.acquire()).await;
+            Some(slot.map_err(|_| silent())?.expect("the semaphore is never closed"))
+        };
         let mut tries = 0;
         loop {
             tries += 1;
@@ -128,7 +138,9 @@ impl Cluster {
                 timeout_at(call.deadline, self.attempt(&call)).await.map_err(|_| silent())??;
             match attempt {
                 Attempt::Answered(answer) => return Ok(answer),
-                Attempt::TurnedAway(error) if tries >= TURNED_AWAY_TRIES_MAX => return Err(error),
+                Attempt::TurnedAway(error) if call.urgent || tries >= TURNED_AWAY_TRIES_MAX => {
+                    return Err(error);
+                }
                 Attempt::TurnedAway(error)
                     if Instant::now() + self.inner.pace.wait() > call.deadline =>
                 {
@@ -143,11 +155,12 @@ impl Cluster {
         // Others may lengthen the pause while we wait.
         loop {
             let wait = self.inner.pace.wait();
-            if wait.is_zero() {
+            if wait.is_zero() || call.urgent {
                 break;
             }
             tokio::time::sleep(wait).await;
         }
+        let _under_way = call.permit.map(|_| self.inner.flight.begin());
         if call.permit.is_some_and(|permit| !permit()) {
             return Err(ClusterError::NotPermitted { what: call.what.clone() });
         }
@@ -181,6 +194,14 @@ impl Cluster {
             self.inner.pace.answered(sent);
         }
         if code == 429 { Ok(Attempt::TurnedAway(error)) } else { Err(error) }
+    }
+}
+
+impl Cluster {
+    /// Returns when every write that is under way now has been answered, or given up. Those that
+    /// begin later ask for permission later.
+    pub async fn writes_landed(&self) {
+        self.inner.flight.landed().await;
     }
 }
 

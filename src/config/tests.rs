@@ -17,6 +17,7 @@ fn settle(line: &str, around: &Surroundings) -> Result<Settings, String> {
 fn laptop() -> Surroundings {
     Surroundings {
         pod_namespace: None,
+        replica: Replica { name: "laptop".to_owned(), ip: None },
         cache_dir: Some("/home/eva/.cache".into()),
         temporary_dir: "/tmp".into(),
         terminal: true,
@@ -26,6 +27,7 @@ fn laptop() -> Surroundings {
 fn pod() -> Surroundings {
     Surroundings {
         pod_namespace: Some("gitops".to_owned()),
+        replica: Replica { name: "steadfast-1".to_owned(), ip: "10.0.0.7".parse().ok() },
         cache_dir: None,
         temporary_dir: "/tmp".into(),
         terminal: false,
@@ -45,6 +47,7 @@ fn on_a_laptop_the_defaults_expose_nothing() {
             data_dir: "/home/eva/.cache/steadfast".into(),
             insecure_local: false,
             install_crds: false,
+            replica: None,
             log_format: LogFormat::Text,
             log_filter: "warn,steadfast=info".to_owned(),
         }
@@ -59,6 +62,12 @@ fn in_a_pod_the_service_can_reach_it_and_the_namespace_is_the_pods() {
     assert_eq!(settings.data_dir, PathBuf::from("/tmp/steadfast"));
     assert_eq!(settings.log_format, LogFormat::Json);
     assert_eq!(settle("--namespace argocd", &pod()).unwrap().namespace, "argocd");
+}
+
+#[test]
+fn applications_are_shared_only_where_that_is_asked_for() {
+    assert_eq!(settle("", &pod()).unwrap().replica, None);
+    assert_eq!(settle("--leader-elect", &pod()).unwrap().replica, Some(pod().replica));
 }
 
 #[test]

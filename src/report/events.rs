@@ -122,15 +122,17 @@ struct Shared {
 
 impl EventSink {
     /// A sink, and the writer that has to [`run`](EventWriter::run) for anything to be written.
-    /// `component` is who reports, for example `steadfast`.
+    /// `component` is who reports, for example `steadfast`; what is to be written while `permit` says
+    /// no is given up.
     pub fn new(
         client: kube::Client,
         component: &'static str,
         metrics: Arc<Metrics>,
+        permit: impl Fn() -> bool + Send + Sync + 'static,
     ) -> (Self, EventWriter) {
         let shared =
             Arc::new(Shared { queue: std::sync::Mutex::default(), filled: Notify::new(), metrics });
-        let writer = EventWriter::new(client, component, Arc::clone(&shared));
+        let writer = EventWriter::new(client, component, Arc::clone(&shared), Box::new(permit));
         (Self { shared }, writer)
     }
 

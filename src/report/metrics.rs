@@ -272,8 +272,15 @@ impl Metrics {
         self.work.reviews.with_label_values(&[review, verdict]).inc();
     }
 
-    /// All metrics in Prometheus' text format, the applications as they are on the board.
-    pub fn render(&self, board: &Board) -> String {
+    /// How many replicas share the applications, and how many of these this one acts for.
+    pub fn shares(&self, replicas: usize, applications: usize) {
+        self.work.replicas.with_label_values(NONE).set(whole(replicas));
+        self.work.acting.with_label_values(NONE).set(whole(applications));
+    }
+
+    /// All metrics in Prometheus' text format, with the applications as they are on the board that
+    /// `is_ours` says yes to: each is shown by one replica.
+    pub fn render(&self, board: &Board, is_ours: impl Fn(&str) -> bool) -> String {
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let apps = board.list();
         let names: BTreeSet<String> =
@@ -282,7 +289,7 @@ impl Metrics {
         *known = names;
         self.applications.info.reset();
         self.applications.condition.reset();
-        for app in &apps {
+        for app in apps.iter().filter(|app| is_ours(crate::object::meta::name(app))) {
             self.show(app);
         }
         self.process.measure();

@@ -15,13 +15,23 @@ use tokio::time::timeout;
 use super::{
     App, access, applications as apps,
     error::{ApiError, Reason},
-    probes, stream, webhook,
+    forward, probes, stream, webhook,
 };
 
 /// Time for an answer to begin. Refreshes and renders end before.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(75);
 
 pub(super) fn router(app: App) -> Router {
+    // These answer from what only the replica has that acts for the application.
+    let of_owner = Router::new()
+        .route("/api/v1/applications/{name}/resource-tree", get(apps::resource_tree))
+        .route("/api/v1/applications/{name}/managed-resources", get(apps::managed_resources))
+        .route("/api/v1/applications/{name}/manifests", get(apps::manifests))
+        .route("/api/v1/applications/{name}/events", get(apps::events))
+        .route("/api/v1/applications/{name}/diff", get(apps::diff))
+        .route("/api/v1/applications/{name}/drift", get(apps::drift))
+        .route("/api/v1/stream/applications/{name}/resource-tree", get(stream::resource_tree))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), forward::to_owner));
     Router::new()
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
@@ -35,14 +45,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/api/v1/applications/{name}/sync", post(apps::sync))
         .route("/api/v1/applications/{name}/rollback", post(apps::rollback))
         .route("/api/v1/applications/{name}/operation", delete(apps::terminate))
-        .route("/api/v1/applications/{name}/resource-tree", get(apps::resource_tree))
-        .route("/api/v1/applications/{name}/managed-resources", get(apps::managed_resources))
-        .route("/api/v1/applications/{name}/manifests", get(apps::manifests))
-        .route("/api/v1/applications/{name}/events", get(apps::events))
-        .route("/api/v1/applications/{name}/diff", get(apps::diff))
-        .route("/api/v1/applications/{name}/drift", get(apps::drift))
         .route("/api/v1/stream/applications", get(stream::applications))
-        .route("/api/v1/stream/applications/{name}/resource-tree", get(stream::resource_tree))
+        .merge(of_owner)
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), access::guard))
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), limited))

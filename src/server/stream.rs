@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     object::meta,
     report::board::{Change, ChangeKind},
+    sync,
 };
 
 use super::{
@@ -227,6 +228,10 @@ pub(super) async fn resource_tree(
     let feed = async move {
         let mut last = Value::Null;
         loop {
+            // Whoever asks again is led to the replica that acts for it now.
+            if handle.place(&name) != sync::handle::Place::Here {
+                return None;
+            }
             let tree = shapes::tree(&handle.nodes(&name)?, &filter);
             if tree != last {
                 send(&sender, &json!({"result": tree})).await?;

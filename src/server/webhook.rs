@@ -19,6 +19,7 @@ use sha2::Sha256;
 use super::{
     App, body,
     error::{ApiError, Reason},
+    forward,
 };
 
 /// Largest body that is read, in bytes. GitHub sends up to 25 MiB, for pushes of thousands of
@@ -78,7 +79,11 @@ async fn deliver(app: &App, request: Request) -> Result<Json<Value>, ApiError> {
         "ping" => Ok(Json(json!({"message": "pong"}))),
         "push" => {
             let push = push(&parts.headers, &body)?;
-            let applications = wake(app, &push);
+            let mut applications = wake(app, &push);
+            if !forward::is_forwarded(&parts.headers) {
+                let others = app.handle.other_replicas();
+                applications.extend(app.forward.webhook(others, &parts.headers, &body).await);
+            }
             Ok(Json(json!({"applications": applications})))
         }
         other => {

@@ -187,7 +187,7 @@ pub(crate) async fn execute(pass: &Pass<'_>, plan: &Plan) -> Outcome {
     let run = apply::Run {
         cluster: &ctx.cluster,
         deadline: Instant::now() + ROUND_DEADLINE,
-        permit: &|| ctx.may_write() && !pass.entry.gone.is_cancelled(),
+        permit: &|| ctx.may_act(&pass.entry.name) && !pass.entry.gone.is_cancelled(),
         live: &|id| match ctx.store.get(id) {
             Presence::Tracked(live) => Some(live),
             Presence::Untracked | Presence::Absent | Presence::Unknown => None,

@@ -3,12 +3,14 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use serde_json::Value;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{claims::Claims, sources::Sources};
+use super::{claims::Claims, clock, members::Members, sources::Sources};
 use crate::{
     api::{AppProject, Application},
     cluster::{Cluster, ClusterError, Store},
@@ -16,8 +18,15 @@ use crate::{
     health::Child,
     object::{GroupVersionKind, LiveObject, ObjectId, tracking},
     render::RenderCache,
-    report::{board::Board, events::EventSink, metrics::Metrics},
+    report::{
+        board::Board,
+        events::{EventSink, Occurrence},
+        metrics::Metrics,
+    },
 };
+
+/// Patience for one Application that is read.
+const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// The handles of the loop.
 pub(crate) struct Context {
@@ -25,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) cluster: Cluster,
     /// Its live objects.
     pub(crate) store: Store<Child>,
+    /// The replicas, and which of them acts for which application.
+    pub(crate) members: Members,
     /// Repositories and who reads them.
     pub(crate) sources: Arc<Sources>,
     /// Who names which object.
@@ -94,9 +105,35 @@ impl Context {
 }
 
 impl Context {
-    /// True while writes are allowed: the process is not stopping.
+    /// True while writes are allowed: the process is not stopping, and nobody else can have taken
+    /// over what it does.
     pub(crate) fn may_write(&self) -> bool {
-        !self.stop.is_cancelled()
+        !self.stop.is_cancelled() && self.members.holds()
+    }
+
+    /// True while writes for an application are allowed: nobody else acts for it.
+    pub(crate) fn may_act(&self, app: &str) -> bool {
+        self.may_write() && self.members.acts(app)
+    }
+
+    /// Leaves a Kubernetes Event on an application that we act for. What a pass comes to that was
+    /// interrupted because somebody else goes on is no news.
+    pub(crate) fn tell(&self, occurrence: Occurrence) {
+        if self.members.acts(&occurrence.subject.name) {
+            self.events.emit(occurrence, clock::now());
+        }
+    }
+
+    /// Reads an Application resource; `None` when it is not there.
+    pub(crate) async fn read_application(&self, name: &str) -> Result<Option<Value>, ClusterError> {
+        let (gvk, id) = self.application_id(name);
+        self.cluster.get(&gvk, &id, Instant::now() + READ_LIMIT).await
+    }
+
+    fn application_id(&self, name: &str) -> (GroupVersionKind, ObjectId) {
+        let gvk = application_kind();
+        let id = ObjectId::new(&gvk.group, &gvk.kind, &self.settings.namespace, name);
+        (gvk, id)
     }
 
     /// Changes an Application resource by a JSON merge patch; returns it as it then is.
@@ -105,9 +142,8 @@ impl Context {
         name: &str,
         patch: &Value,
     ) -> Result<Value, ClusterError> {
-        let gvk = application_kind();
-        let id = ObjectId::new(&gvk.group, &gvk.kind, &self.settings.namespace, name);
-        self.cluster.patch_merge(&gvk, &id, "", patch, &|| self.may_write()).await
+        let (gvk, id) = self.application_id(name);
+        self.cluster.patch_merge(&gvk, &id, "", patch, &|| self.may_act(name)).await
     }
 
     /// Reads again which kinds the cluster serves; true when that worked.

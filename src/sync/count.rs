@@ -50,7 +50,7 @@ mod tests {
             poll(&metrics, Polled { repository, took, fetching, ok: true });
         }
         poll(&metrics, Polled { repository, took, fetching: Duration::ZERO, ok: false });
-        let page = metrics.render(&Board::default());
+        let page = metrics.render(&Board::default(), |_| true);
         for line in [
             "argocd_app_k8s_request_total{dry_run=\"true\",resource_kind=\"deployments\",\
              response_code=\"200\",server=\"https://k\",verb=\"patch\"} 1",

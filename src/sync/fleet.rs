@@ -9,15 +9,19 @@ use std::{
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
-use super::{context::Context, entry::Entry, pass, tasks::Tasks};
+use super::{context::Context, entry::Entry, memory::Memory, pass, tasks::Tasks};
 use crate::object::meta;
 
 /// Passes that run side by side. A pass waits for the API server most of its time; more than this
 /// would queue there.
 const PASSES_AT_ONCE_MAX: usize = 32;
 
-/// Time that a pass has to end when the process stops.
+/// Time that a pass has to end when the process stops, or another replica takes over. Nothing is
+/// written in it any more but what was on its way.
 const PASS_GRACE: Duration = Duration::from_secs(5);
+
+/// Pause before an application is read again that could not be read.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// The applications by name.
 #[derive(Debug)]
@@ -98,14 +102,36 @@ impl Fleet {
         ctx.forget(name);
     }
 
-    /// The task of one application: one pass at a time, whenever somebody asks for one.
+    /// How many applications this process acts for.
+    pub(crate) fn acting(&self, ctx: &Context) -> usize {
+        self.lock().keys().filter(|name| ctx.members.acts(name)).count()
+    }
+
+    /// The task of one application: passes while it is ours.
     async fn run(self: Arc<Self>, ctx: Arc<Context>, entry: Arc<Entry>) {
-        entry.wake();
         let mut complete = self.complete.subscribe();
         tokio::select! {
             listed = complete.wait_for(|complete| *complete) => drop(listed),
             () = entry.gone.cancelled() => return,
         }
+        loop {
+            tokio::select! {
+                () = ctx.members.acting(&entry.name) => {}
+                () = entry.gone.cancelled() => return,
+            }
+            tokio::select! {
+                () = begin(&ctx, &entry) => self.serve(&ctx, &entry).await,
+                () = over(&ctx, &entry) => {}
+            }
+            if entry.gone.is_cancelled() {
+                return;
+            }
+            give_up(&ctx, &entry).await;
+        }
+    }
+
+    /// One pass at a time, whenever somebody asks for one, as long as the application is ours.
+    async fn serve(&self, ctx: &Context, entry: &Entry) {
         let mut next: Option<Duration> = None;
         loop {
             let timer = async {
@@ -117,23 +143,23 @@ impl Fleet {
             tokio::select! {
                 () = entry.asked() => {}
                 () = timer => {}
-                () = entry.gone.cancelled() => return,
+                () = over(ctx, entry) => return,
             }
             // A Git server that says nothing must not hold a slot that others need. Whatever is
             // asked meanwhile, the pass that follows answers.
             loop {
                 tokio::select! {
-                    () = pass::sources_known(&ctx, &entry) => break,
+                    () = pass::sources_known(ctx, entry) => break,
                     () = entry.asked() => {}
-                    () = entry.gone.cancelled() => return,
+                    () = over(ctx, entry) => return,
                 }
             }
             // The memory first: the status API may hold it for a moment, and a slot is for work.
             let mut memory = entry.memory.lock().await;
             let Ok(_slot) = self.slots.acquire().await else { return };
             let end = tokio::select! {
-                end = pass::pass(&ctx, &entry, &mut memory) => end,
-                () = patience(&entry) => return,
+                end = pass::pass(ctx, entry, &mut memory) => end,
+                () = patience(ctx, entry) => return,
             };
             next = end.next;
         }
@@ -144,9 +170,44 @@ impl Fleet {
     }
 }
 
-/// Ends a little after the application is gone or the process is to stop: a pass that is writing
-/// may finish what it writes.
-async fn patience(entry: &Entry) {
-    entry.gone.cancelled().await;
+/// Makes an application ready for its first pass here. Somebody else may have written what the
+/// watch has not told yet, such as which kinds there are objects of.
+async fn begin(ctx: &Context, entry: &Entry) {
+    while ctx.members.were_accompanied() {
+        match ctx.read_application(&entry.name).await {
+            Ok(Some(resource)) => {
+                entry.update(resource);
+                break;
+            }
+            // The watch will tell that it is gone.
+            Ok(None) => {}
+            Err(cause) => tracing::debug!(app = entry.name, %cause, "it was not read"),
+        }
+        tokio::time::sleep(READ_AGAIN).await;
+    }
+    // Nobody has waited for this replica before.
+    let _ = entry.take_rung();
+    entry.wake();
+}
+
+/// Forgets what only the one has to know who acts for an application.
+async fn give_up(ctx: &Context, entry: &Entry) {
+    *entry.memory.lock().await = Memory::default();
+    entry.wait_for_kinds(None);
+    entry.set_unmanaged(Vec::new());
+    ctx.forget(&entry.name);
+}
+
+/// Ends when the application is gone, the process is to stop, or another replica takes over.
+async fn over(ctx: &Context, entry: &Entry) {
+    tokio::select! {
+        () = entry.gone.cancelled() => {}
+        () = ctx.members.over(&entry.name) => {}
+    }
+}
+
+/// Ends a little after that: a pass that is writing may finish what it writes.
+async fn patience(ctx: &Context, entry: &Entry) {
+    over(ctx, entry).await;
     tokio::time::sleep(PASS_GRACE).await;
 }

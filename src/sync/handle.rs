@@ -25,6 +25,8 @@ use crate::{
     },
 };
 
+pub(crate) use super::members::Place;
+
 /// One object of an application, desired and live, as the diff sees it. Secrets are masked.
 #[derive(Debug, Clone)]
 pub struct ManagedResource {
@@ -178,6 +180,16 @@ impl Handle {
         self.loop_.as_ref().map(|(ctx, _)| ctx.sources.pushed(url)).unwrap_or_default()
     }
 
+    /// Where an application is worked on.
+    pub(crate) fn place(&self, app: &str) -> Place {
+        self.loop_.as_ref().map_or(Place::Here, |(ctx, _)| ctx.members.place(app))
+    }
+
+    /// The addresses of all other replicas.
+    pub(crate) fn other_replicas(&self) -> Vec<String> {
+        self.loop_.as_ref().map(|(ctx, _)| ctx.members.addresses()).unwrap_or_default()
+    }
+
     /// Whether the controller can do its work, and if not, why: the body of `/readyz`.
     pub fn readiness(&self) -> Result<(), String> {
         self.readiness.get()
@@ -185,7 +197,8 @@ impl Handle {
 
     /// Sets the gauges of the cluster, right before they are shown.
     pub fn measure(&self, metrics: &Metrics) {
-        let Some((ctx, _)) = &self.loop_ else { return };
+        let Some((ctx, fleet)) = &self.loop_ else { return };
+        metrics.shares(ctx.members.count(), fleet.acting(ctx));
         let survey = ctx.store.survey();
         let table = ctx.cluster.kinds();
         let kinds: BTreeSet<_> = table.iter().map(|info| info.gvk.group_kind()).collect();

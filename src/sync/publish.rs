@@ -42,7 +42,7 @@ impl Pass<'_> {
             uid: metadata.uid.clone().unwrap_or_default(),
         };
         let message = mask::text(message).into_owned();
-        self.ctx.events.emit(Occurrence { subject, event_type, reason, message }, clock::now());
+        self.ctx.tell(Occurrence { subject, event_type, reason, message });
     }
 
     /// Writes the status when it differs from what the resource says; false when that failed.
@@ -118,7 +118,7 @@ impl Pass<'_> {
 
     /// Sends the patch and takes over the answer; false when it was not taken.
     async fn write(&mut self, patch: &Value) -> bool {
-        if self.ctx.stop.is_cancelled() {
+        if !self.ctx.may_act(&self.entry.name) {
             return false;
         }
         match self.ctx.patch_application(&self.entry.name, patch).await {
@@ -221,7 +221,7 @@ pub(crate) async fn unreadable(ctx: &Context, entry: &Entry, latest: &Value, why
                 reason: EventReason::ConditionRaised,
                 message: format!("{}: {why}", kind.as_str()),
             };
-            ctx.events.emit(occurrence, clock::now());
+            ctx.tell(occurrence);
             entry.update(ctx.publish(&entry.name, answer));
             PassEnd::default()
         }

@@ -33,6 +33,8 @@ pub(crate) enum Need {
     Secrets,
     /// The applications are known.
     Applications,
+    /// The other replicas are known, and our Lease is kept.
+    Members,
 }
 
 /// Whether the controller can do its work, and if not, what it needs.

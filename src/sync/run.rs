@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, RwLock},
     time::Duration,
 };
@@ -18,6 +19,7 @@ use super::{
     count,
     fleet::Fleet,
     handle::Handle,
+    members::{Keeper, Members},
     readiness::{self, Need, Readiness},
     secrets,
     sources::{Sources, Wake},
@@ -66,8 +68,12 @@ pub async fn run_on(
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let cluster = connect(&settings, &metrics).await?;
     tracing::info!(cluster = cluster.url(), "listening on http://{address}");
-    let (ctx, fleet) = assemble(&settings, cluster, metrics, &tasks)?;
+    let (keeper, members) = join(&settings, &cluster, address).await?;
+    let (ctx, fleet) = assemble(&settings, cluster, metrics, members, &tasks)?;
     let readiness = Arc::new(Readiness::default());
+    if let Some(keeper) = keeper {
+        keeper.start(&ctx, &fleet, &readiness, &tasks);
+    }
     let (secret, webhook_secret) = watch::channel(server::WebhookSecret::default());
     let handle = Handle::new(Arc::clone(&ctx), Arc::clone(&fleet), Arc::clone(&readiness));
     let parts = server::Parts {
@@ -90,10 +96,11 @@ pub async fn run_on(
     let contact = readiness::follow_contact(Arc::clone(&ctx), Arc::clone(&readiness));
     tasks.follow("contact", contact);
     tasks.follow("kinds", Arc::clone(&fleet).follow_kinds(Arc::clone(&ctx)));
-    let inputs = Inputs { ctx, fleet, readiness, tasks: tasks.clone() };
+    let inputs = Inputs { ctx: Arc::clone(&ctx), fleet, readiness, tasks: tasks.clone() };
     tasks.follow("resources", inputs.follow(secret));
     tasks.stop.cancelled().await;
-    tasks.shut_down().await;
+    // Others go on as soon as nothing of ours is on its way, whatever else takes longer to end.
+    tokio::join!(ctx.members.leave(&ctx.cluster, &settings.namespace), tasks.shut_down());
     tasks.verdict().map_or(Ok(()), |death| Err(anyhow::anyhow!(death)))
 }
 
@@ -115,6 +122,17 @@ async fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> anyhow::Result<
         make_home(&cluster, &settings.namespace).await?;
     }
     Ok(cluster)
+}
+
+/// Becomes one of the replicas that share the applications, where that is asked for.
+async fn join(
+    settings: &Settings,
+    cluster: &Cluster,
+    listen: SocketAddr,
+) -> anyhow::Result<(Option<Keeper>, Members)> {
+    let Some(replica) = &settings.replica else { return Ok((None, Members::default())) };
+    let (keeper, members) = Keeper::join(cluster, &settings.namespace, replica, listen).await?;
+    Ok((Some(keeper), members))
 }
 
 /// Makes the namespace of the applications: whoever asks for the definitions wants to begin.
@@ -142,9 +160,16 @@ fn assemble(
     settings: &Arc<Settings>,
     cluster: Cluster,
     metrics: Arc<Metrics>,
+    members: Members,
     tasks: &Tasks,
 ) -> anyhow::Result<(Arc<Context>, Arc<Fleet>)> {
-    let (events, writer) = EventSink::new(cluster.client(), "steadfast", Arc::clone(&metrics));
+    let permit = {
+        let members = members.clone();
+        // What was seen before the process stops is told still.
+        move || members.holds()
+    };
+    let (events, writer) =
+        EventSink::new(cluster.client(), "steadfast", Arc::clone(&metrics), permit);
     let stop = tasks.stop.clone();
     tasks.spawn("events", async move { writer.run(stop).await });
     let fleet = Arc::new(Fleet::new(tasks.clone()));
@@ -168,6 +193,7 @@ fn assemble(
     let ctx = Context {
         cluster,
         store,
+        members,
         sources: Arc::new(sources),
         claims,
         renders: Arc::new(RenderCache::new(RENDERS_MAX, RENDER_BYTES_MAX)),
@@ -206,6 +232,8 @@ impl Inputs {
                 return;
             }
         }
+        // What others write from here on, either the list has or whoever takes over reads.
+        self.ctx.members.known().await;
         let query = ResourceQuery::all(application_kind(), &namespace);
         let mut events = std::pin::pin!(watch_resources(&self.ctx.cluster, query));
         let mut read = false;

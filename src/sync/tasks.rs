@@ -28,6 +28,11 @@ impl Tasks {
         self.death.get().cloned()
     }
 
+    /// Stops the process: a task can't go on. `how` is what people are told.
+    pub(crate) fn fail(&self, how: String) {
+        self.died(how);
+    }
+
     /// Notes the death of a task and stops the process.
     fn died(&self, how: String) {
         tracing::error!("{how}; the process stops");

@@ -96,7 +96,8 @@ impl Scene {
         let account = format!("system:serviceaccount:{home}:steadfast");
         let settled = async || plane.may(&account, "patch", "secrets", target.name()).then_some(());
         eventually(LIMIT, "the rights hold", settled).await;
-        let mut options = ControllerOptions::new(home.name());
+        // As the pod is started that is installed.
+        let mut options = ControllerOptions::new(home.name()).arg("--leader-elect");
         options.kubeconfig = Some(plane.kubeconfig_of_account(home.name(), "steadfast"));
         let controller = Controller::start(&plane, options);
         let client = plane.client().await;

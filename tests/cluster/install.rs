@@ -36,7 +36,7 @@ async fn the_api_server_accepts_everything_that_install_prints() {
         assert!(!output.stderr.contains("Warning"), "{}", output.stderr);
     }
     let printed = manifests.lines().filter(|line| *line == "---").count();
-    let kinds = "serviceaccount,role,rolebinding,service,deployment";
+    let kinds = "serviceaccount,role,rolebinding,service,deployment,poddisruptionbudget";
     let found = namespace
         .kubectl(&["get", kinds, "-l", "app.kubernetes.io/name=steadfast", "-o", "name"], None);
     // The others are the two CRDs, the namespace, the cluster role and its binding.
@@ -75,7 +75,12 @@ async fn the_rights_are_the_ones_that_were_asked_for() {
         ("escalate", "clusterroles.rbac.authorization.k8s.io", other.name(), false),
         ("patch", "applications.argoproj.io", home.name(), true),
         ("create", "events", home.name(), true),
+        ("create", "leases.coordination.k8s.io", home.name(), true),
+        ("patch", "leases.coordination.k8s.io", home.name(), true),
+        ("watch", "leases.coordination.k8s.io", home.name(), true),
+        ("delete", "leases.coordination.k8s.io", home.name(), true),
         ("update", "leases.coordination.k8s.io", home.name(), false),
+        ("patch", "leases.coordination.k8s.io", other.name(), false),
         ("create", "tokenreviews.authentication.k8s.io", home.name(), true),
         ("patch", "deployments.apps", home.name(), false),
         ("impersonate", "users", other.name(), false),

@@ -20,6 +20,7 @@ mod ownership;
 mod probes;
 mod projects;
 mod prune;
+mod replicas;
 mod repositories;
 mod shared;
 mod status_api;

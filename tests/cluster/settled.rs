@@ -15,11 +15,13 @@ const REFRESH: &str = "argocd.argoproj.io/refresh";
 const PASSES_MAX: usize = 5;
 
 impl Scene {
-    /// What the controller wrote into both namespaces since `mark`, dry runs included.
+    /// What the controller wrote into both namespaces since `mark`, dry runs included. Left out are
+    /// Leases, which replicas renew whatever happens.
     pub(crate) fn all_writes_since(&self, mark: AuditMark) -> Vec<AuditEvent> {
         let mine = [self.home.name(), self.target.name()];
         let mut events = self.plane.audit(mark, "steadfast");
-        events.retain(|event| event.is_write() && mine.contains(&event.namespace.as_str()));
+        events.retain(|event| event.is_write() && event.resource != "leases");
+        events.retain(|event| mine.contains(&event.namespace.as_str()));
         events
     }
 

@@ -57,6 +57,12 @@ fn own_role(namespace: &str, is_target: bool) -> Value {
         // Credentials of repositories, settings, known hosts.
         rule(&[""], &["secrets", "configmaps"], &READ),
         rule(&["", "events.k8s.io"], &["events"], &["create", "patch"]),
+        // By which the replicas know each other.
+        rule(
+            &["coordination.k8s.io"],
+            &["leases"],
+            &["get", "list", "watch", "create", "patch", "delete"],
+        ),
     ];
     if is_target {
         rules.push(rule(&["*"], &["*"], &WRITE));

@@ -6,6 +6,8 @@ use super::{NAME, PORT, labels, metadata};
 
 /// The user of the image. Not root, and not a user of anything else.
 const USER: u32 = 65532;
+/// Pods that share the applications.
+const REPLICAS: u32 = 2;
 /// Where the mirrors are. A cache: it may be lost at any time.
 const DATA_DIR: &str = "/var/lib/steadfast";
 
@@ -15,11 +17,13 @@ pub(super) fn deployment(namespace: &str, image: &str) -> Value {
         "kind": "Deployment",
         "metadata": metadata(NAME, namespace),
         "spec": {
-            "replicas": 1,
+            // They share the applications, and when one ends the other has all of them at once.
+            "replicas": REPLICAS,
             "selector": { "matchLabels": labels() },
-            // The old pod ends before the new one starts: only one may act, so a second one would
-            // hold a second copy of every mirror just to wait. Nothing is lost in between.
-            "strategy": { "type": "Recreate" },
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 },
+            },
             "template": {
                 "metadata": { "labels": labels() },
                 "spec": {
@@ -32,6 +36,16 @@ pub(super) fn deployment(namespace: &str, image: &str) -> Value {
                         "seccompProfile": { "type": "RuntimeDefault" },
                     },
                     "nodeSelector": { "kubernetes.io/os": "linux" },
+                    // One node that dies should not take both along.
+                    "affinity": { "podAntiAffinity": {
+                        "preferredDuringSchedulingIgnoredDuringExecution": [{
+                            "weight": 100,
+                            "podAffinityTerm": {
+                                "topologyKey": "kubernetes.io/hostname",
+                                "labelSelector": { "matchLabels": labels() },
+                            },
+                        }],
+                    } },
                     "terminationGracePeriodSeconds": 30,
                     "containers": [container(image)],
                     "volumes": [
@@ -50,7 +64,8 @@ fn container(image: &str) -> Value {
     json!({
         "name": "controller",
         "image": image,
-        "args": ["controller", format!("--data-dir={DATA_DIR}")],
+        "args": ["controller", "--leader-elect", format!("--data-dir={DATA_DIR}")],
+        "env": [field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP")],
         "ports": [{ "name": "http", "containerPort": PORT, "protocol": "TCP" }],
         "startupProbe": { "httpGet": probe("/healthz"), "periodSeconds": 1, "failureThreshold": 60 },
         "livenessProbe": { "httpGet": probe("/healthz"), "periodSeconds": 10, "timeoutSeconds": 5 },
@@ -70,6 +85,21 @@ fn container(image: &str) -> Value {
             { "name": "data", "mountPath": DATA_DIR },
             { "name": "tmp", "mountPath": "/tmp" },
         ],
+    })
+}
+
+/// A variable of the environment that holds a field of the pod.
+fn field(name: &str, path: &str) -> Value {
+    json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": path } } })
+}
+
+/// Whoever empties nodes leaves one pod at a time alone.
+pub(super) fn disruption_budget(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(NAME, namespace),
+        "spec": { "maxUnavailable": 1, "selector": { "matchLabels": labels() } },
     })
 }
 

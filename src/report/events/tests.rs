@@ -88,7 +88,7 @@ async fn drain(writer: EventWriter, seen: &Seen, requests: usize) -> Cancellatio
 #[tokio::test]
 async fn an_event_reads_as_kubectl_describe_wants_it() {
     let (client, seen) = server(|_, _| 200);
-    let (sink, writer) = EventSink::new(client, "steadfast", Arc::new(Metrics::new("1")));
+    let (sink, writer) = EventSink::new(client, "steadfast", Arc::new(Metrics::new("1")), || true);
     sink.emit(occurrence("image changed by kubectl-edit"), at(0));
     drain(writer, &seen, 1).await;
     let seen = seen.lock().unwrap();
@@ -111,7 +111,7 @@ async fn an_event_reads_as_kubectl_describe_wants_it() {
 #[tokio::test]
 async fn what_repeats_is_counted_on_one_event() {
     let (client, seen) = server(|_, _| 200);
-    let (sink, writer) = EventSink::new(client, "steadfast", Arc::new(Metrics::new("1")));
+    let (sink, writer) = EventSink::new(client, "steadfast", Arc::new(Metrics::new("1")), || true);
     // Two wait together, the third comes after the first write.
     sink.emit(occurrence("same"), at(0));
     sink.emit(occurrence("same"), at(1));
@@ -133,7 +133,7 @@ async fn what_repeats_is_counted_on_one_event() {
 #[tokio::test]
 async fn an_event_that_expired_is_written_anew() {
     let (client, seen) = server(|method, _| if method == "PATCH" { 404 } else { 200 });
-    let (sink, writer) = EventSink::new(client, "steadfast", Arc::new(Metrics::new("1")));
+    let (sink, writer) = EventSink::new(client, "steadfast", Arc::new(Metrics::new("1")), || true);
     sink.emit(occurrence("same"), at(0));
     let stop = CancellationToken::new();
     let mut tasks = tokio::task::JoinSet::new();
@@ -151,11 +151,11 @@ async fn an_event_that_expired_is_written_anew() {
 async fn a_full_queue_drops_the_oldest_and_counts_it() {
     let (client, seen) = server(|_, _| 200);
     let metrics = Arc::new(Metrics::new("1"));
-    let (sink, writer) = EventSink::new(client, "steadfast", Arc::clone(&metrics));
+    let (sink, writer) = EventSink::new(client, "steadfast", Arc::clone(&metrics), || true);
     for n in 0..QUEUED_MAX + 3 {
         sink.emit(occurrence(&format!("message {n}")), at(0));
     }
-    let text = metrics.render(&Board::default());
+    let text = metrics.render(&Board::default(), |_| true);
     assert!(text.contains("steadfast_events_total{outcome=\"dropped\"} 3"), "{text}");
     drain(writer, &seen, 1).await;
     assert_eq!(seen.lock().unwrap()[0].2["message"], "message 3");
@@ -165,11 +165,11 @@ async fn a_full_queue_drops_the_oldest_and_counts_it() {
 async fn an_event_that_the_server_refuses_is_counted_and_the_next_is_written() {
     let (client, seen) = server(|_, serial| if serial == 1 { 500 } else { 200 });
     let metrics = Arc::new(Metrics::new("1"));
-    let (sink, writer) = EventSink::new(client, "steadfast", Arc::clone(&metrics));
+    let (sink, writer) = EventSink::new(client, "steadfast", Arc::clone(&metrics), || true);
     sink.emit(occurrence("one"), at(0));
     sink.emit(occurrence("two"), at(0));
     drain(writer, &seen, 2).await;
-    let text = metrics.render(&Board::default());
+    let text = metrics.render(&Board::default(), |_| true);
     assert!(text.contains("steadfast_events_total{outcome=\"failed\"} 1"), "{text}");
     assert!(text.contains("steadfast_events_total{outcome=\"written\"} 1"), "{text}");
 }

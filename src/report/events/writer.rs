@@ -40,6 +40,7 @@ pub struct EventWriter {
     client: Client,
     component: &'static str,
     shared: Arc<Shared>,
+    permit: Box<dyn Fn() -> bool + Send + Sync>,
     written: HashMap<u64, Written>,
     pace: Pace,
     serial: u32,
@@ -75,11 +76,17 @@ impl Pace {
 }
 
 impl EventWriter {
-    pub(super) fn new(client: Client, component: &'static str, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        client: Client,
+        component: &'static str,
+        shared: Arc<Shared>,
+        permit: Box<dyn Fn() -> bool + Send + Sync>,
+    ) -> Self {
         Self {
             client,
             component,
             shared,
+            permit,
             written: HashMap::new(),
             pace: Pace { left: WRITES_BURST, at: Instant::now() },
             serial: 0,
@@ -109,6 +116,10 @@ impl EventWriter {
     }
 
     async fn write(&mut self, pending: Pending) {
+        if !(self.permit)() {
+            self.shared.metrics.event(EventFate::Dropped);
+            return;
+        }
         let fate = match timeout(WRITE_DEADLINE, self.try_write(&pending)).await {
             Ok(Ok(())) => EventFate::Written,
             Ok(Err(cause)) => {

@@ -176,6 +176,8 @@ impl Sources {
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) passes: IntCounterVec,
+    pub(super) replicas: IntGaugeVec,
+    pub(super) acting: IntGaugeVec,
     pub(super) stage_seconds: HistogramVec,
     pub(super) events: IntCounterVec,
     pub(super) webhooks: IntCounterVec,
@@ -190,6 +192,16 @@ impl Work {
                 "steadfast_passes_total",
                 "Passes by outcome (ok, stopped).",
                 &["outcome"],
+            ),
+            replicas: d.gauge(
+                "steadfast_replicas",
+                "Replicas that share the applications, as this one sees them.",
+                &[],
+            ),
+            acting: d.gauge(
+                "steadfast_applications_owned",
+                "Applications that this replica acts for.",
+                &[],
             ),
             stage_seconds: d.histogram(
                 "steadfast_pass_stage_seconds",

@@ -30,9 +30,9 @@ fn labels(name: &str) -> AppLabels<'_> {
 fn an_application_shows_its_latest_state_only_and_no_credentials() {
     let (metrics, board) = (Metrics::new("1.2.3"), Board::default());
     board.publish("web", application("web", "Progressing"));
-    metrics.render(&board);
+    metrics.render(&board, |_| true);
     board.publish("web", application("web", "Healthy"));
-    let text = metrics.render(&board);
+    let text = metrics.render(&board, |_| true);
     let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("argocd_app_info{")).collect();
     assert_eq!(
         lines,
@@ -55,9 +55,9 @@ fn series_of_a_deleted_application_are_gone_with_the_next_scrape() {
         metrics.sync_finished(labels(name), "Succeeded", false, Duration::from_secs(3));
         metrics.drift_seen(labels(name), &kind);
     }
-    assert!(metrics.render(&board).contains("name=\"web\""));
+    assert!(metrics.render(&board, |_| true).contains("name=\"web\""));
     board.remove("web");
-    let text = metrics.render(&board);
+    let text = metrics.render(&board, |_| true);
     assert!(!text.contains("name=\"web\""), "{text}");
     assert!(text.contains(
         "argocd_app_sync_total{dest_server=\"https://k\",dry_run=\"false\",name=\"api\""
@@ -69,9 +69,9 @@ fn series_of_a_deleted_application_are_gone_with_the_next_scrape() {
 fn a_sync_before_the_first_publication_is_not_lost() {
     let (metrics, board) = (Metrics::new("1"), Board::default());
     metrics.sync_finished(labels("web"), "Failed", false, Duration::from_secs(1));
-    metrics.render(&board);
+    metrics.render(&board, |_| true);
     board.publish("web", application("web", "Healthy"));
-    assert!(metrics.render(&board).contains("phase=\"Failed\""));
+    assert!(metrics.render(&board, |_| true).contains("phase=\"Failed\""));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_cluster_that_was_upgraded_has_one_series() {
         });
     }
     assert_eq!(Metrics::series_of(&metrics.clusters.info), 1);
-    let text = metrics.render(&Board::default());
+    let text = metrics.render(&Board::default(), |_| true);
     assert!(text.contains("k8s_version=\"v1.34.0\"") && !text.contains("v1.33.0"), "{text}");
     assert!(text.contains("steadfast_cluster_watches{server=\"https://k\"} 7"), "{text}");
 }
@@ -103,7 +103,7 @@ fn each_measured_thing_has_a_series() {
     metrics.drift_corrected(Duration::from_millis(30));
     metrics.render_asked(true);
     metrics.git_request("https://g/x.git", GitRequest::LsRemote, Duration::from_millis(90), false);
-    metrics.render(&Board::default());
+    metrics.render(&Board::default(), |_| true);
     let families = metrics.families();
     for name in [
         "argocd_app_reconcile",

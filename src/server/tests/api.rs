@@ -278,7 +278,7 @@ async fn a_stream_begins_with_everything_follows_changes_and_ends_with_the_serve
     let mut events = stream(&bench, "/api/v1/stream/applications?projects=p1").await;
     let pair = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
     assert_eq!(seen(next(&mut events).await), pair("ADDED", "web"));
-    let text = bench.metrics.render(&bench.board);
+    let text = bench.metrics.render(&bench.board, |_| true);
     assert!(text.contains("steadfast_api_streams 1"), "{text}");
     bench.app("other", spec("p2"), json!({"health": {"status": "Healthy"}}));
     bench.app("web", spec("p1"), json!({"health": {"status": "Healthy"}}));
@@ -292,7 +292,7 @@ async fn a_stream_begins_with_everything_follows_changes_and_ends_with_the_serve
     bench.stop.cancel();
     assert_eq!(next(&mut events).await, None);
     drop(events);
-    let text = bench.metrics.render(&bench.board);
+    let text = bench.metrics.render(&bench.board, |_| true);
     assert!(text.contains("steadfast_api_streams 0"), "{text}");
 }
 

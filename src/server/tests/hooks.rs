@@ -52,7 +52,7 @@ async fn a_push_is_taken_when_it_is_signed_with_the_secret_as_it_is_now() {
     let changed = BODY.replace("main", "evil");
     let (status, _) = deliver(&bench, &[push, ("x-hub-signature-256", &good)], changed).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
-    let text = bench.metrics.render(&bench.board);
+    let text = bench.metrics.render(&bench.board, |_| true);
     assert!(text.contains("argocd_webhook_requests_total{outcome=\"accepted\"} 2"), "{text}");
     assert!(text.contains("argocd_webhook_requests_total{outcome=\"unsigned\"} 7"), "{text}");
 }
