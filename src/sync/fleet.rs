@@ -176,7 +176,7 @@ async fn begin(ctx: &Context, entry: &Entry) {
     while ctx.members.were_accompanied() {
         match ctx.read_application(&entry.name).await {
             Ok(Some(resource)) => {
-                entry.update(resource);
+                entry.update(ctx.publish(&entry.name, resource));
                 break;
             }
             // The watch will tell that it is gone.
