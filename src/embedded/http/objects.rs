@@ -253,6 +253,6 @@ fn token(asked: &Asked<'_>, target: &Target) -> Result<Reply, Status> {
     asked
         .server
         .core()
-        .request_token(target, asked.tree()?, &options)
+        .request_token(target, &asked.tree()?, &options)
         .map(|answer| Reply::json(201, &answer))
 }

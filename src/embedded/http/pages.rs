@@ -31,10 +31,10 @@ pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Reply {
         }
         [] => Some(roots(&table)),
         ["version"] => {
-            return match negotiate::wants_yaml(accept) {
-                true => Reply::refusal(&Status::not_acceptable("application/json")),
-                false => Reply::json(200, &version()),
-            };
+            if negotiate::wants_yaml(accept) {
+                return Reply::refusal(&Status::not_acceptable("application/json"));
+            }
+            Some(version())
         }
         ["healthz" | "livez" | "readyz", ..] => return health(asked, path),
         ["metrics"] => return Reply::text(200, asked.server.metrics().page()),

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::{HeaderValue, Response, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Collected};
 use serde_json::Value;
 
 use crate::{embedded::status::Status, yaml};
@@ -50,7 +50,7 @@ impl Reply {
             return self;
         }
         // It is in memory already: only watches are streams, and these are refused before.
-        let bytes = self.body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let bytes = self.body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         let text = match serde_json::from_slice(&bytes) {
             Ok(value) => yaml::print(&value),
             Err(_) => String::new(),

@@ -76,8 +76,7 @@ impl User {
         };
         let known = self.is_in(AUTHENTICATED);
         let public = known || self.is_in(UNAUTHENTICATED);
-        (public && PUBLIC_PATHS.iter().any(|path| below(path)))
-            || (known && KNOWN_PATHS.iter().any(|path| below(path)))
+        (public && PUBLIC_PATHS.iter().any(&below)) || (known && KNOWN_PATHS.iter().any(below))
     }
 
     /// The same as rules: for resources, and for other paths.

@@ -19,7 +19,7 @@ impl Core {
     pub(crate) fn request_token(
         &self,
         target: &Target,
-        sent: Value,
+        sent: &Value,
         options: &WriteOptions,
     ) -> Result<Value, Status> {
         let account = self.get(target)?;
