@@ -4,7 +4,7 @@
 //! same; otherwise it starts again. Nothing is locked in between.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -16,6 +16,7 @@ use super::{
     status::Status,
     store::{Refusal, Store},
 };
+use crate::object::meta;
 
 mod allocate;
 mod change;
@@ -38,6 +39,7 @@ mod rights;
 mod scale;
 mod selector;
 mod sent;
+mod token;
 mod update;
 mod violations;
 mod watch;
@@ -48,7 +50,7 @@ pub(crate) use self::{
     list::{ListAnswer, ListMatch, ListOptions},
     patch::{Patch, PatchKind},
     random::token,
-    rights::Question,
+    rights::{AUTHENTICATED, Question, UNAUTHENTICATED, account_groups},
     selector::Selector,
     watch::{Told, Watch, WatchOptions},
 };
@@ -95,7 +97,10 @@ impl Core {
     }
 
     /// Lets a user in by a token.
-    pub(crate) fn admit(&self, token: &str, user: User) {
+    pub(crate) fn admit(&self, token: &str, mut user: User) {
+        if !user.groups.iter().any(|group| group == AUTHENTICATED) {
+            user.groups.push(AUTHENTICATED.to_owned());
+        }
         let mut users = self.users.write().unwrap_or_else(PoisonError::into_inner);
         users.insert(token.to_owned(), Arc::new(user));
     }
@@ -113,7 +118,8 @@ impl Core {
         let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
         let known = users.values().find(|user| user.name == name);
         let rights = known.map_or(Rights::Granted, |user| user.rights);
-        User { name: name.to_owned(), groups, rights }
+        let (uid, extra) = (String::new(), BTreeMap::new());
+        User { name: name.to_owned(), uid, groups, extra, rights }
     }
 
     /// Makes a token for a service account.
@@ -121,17 +127,19 @@ impl Core {
     /// # Errors
     ///
     /// When too many were made.
-    pub(crate) fn admit_account(&self, namespace: &str, name: &str) -> Result<String, Status> {
+    pub(crate) fn admit_account(&self, account: &Value) -> Result<String, Status> {
         if self.users.read().unwrap_or_else(PoisonError::into_inner).len() >= TOKENS_MAX {
             return Err(Status::busy("as many tokens were made as the embedded server keeps"));
         }
+        let (namespace, name) = (meta::namespace(account), meta::name(account));
         let token = token();
-        let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{namespace}")];
         self.admit(
             &token,
             User {
                 name: format!("system:serviceaccount:{namespace}:{name}"),
-                groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+                uid: meta::uid(account).to_owned(),
+                groups: account_groups(namespace).to_vec(),
+                extra: BTreeMap::new(),
                 rights: Rights::Granted,
             },
         );

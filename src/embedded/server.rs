@@ -1,6 +1,7 @@
 //! The server: joins objects, kinds and users, and lets callers in the process do what HTTP does.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -132,7 +133,8 @@ fn system_time() -> Timestamp {
 fn demo_users() -> Vec<User> {
     let user = |name: &str, group: &str, rights: Rights| {
         let groups = if group.is_empty() { Vec::new() } else { vec![group.to_owned()] };
-        User { name: name.to_owned(), groups, rights }
+        let (uid, extra) = (name.to_owned(), BTreeMap::new());
+        User { name: name.to_owned(), uid, groups, extra, rights }
     };
     vec![
         user("admin", "system:masters", Rights::All),

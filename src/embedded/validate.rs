@@ -32,6 +32,7 @@ use serde_json::Value;
 use crate::object::GroupVersionKind;
 
 pub(crate) use cause::Cause;
+pub(crate) use names::path_segment;
 
 /// What is wrong with a new object.
 pub(crate) fn check_new(gvk: &GroupVersionKind, object: &Value) -> Vec<Cause> {
@@ -50,7 +51,7 @@ pub(crate) fn check_new(gvk: &GroupVersionKind, object: &Value) -> Vec<Cause> {
 /// What is wrong with a changed object: as with a new one, and what must not change.
 pub(crate) fn check_change(gvk: &GroupVersionKind, old: &Value, new: &Value) -> Vec<Cause> {
     let mut found = Vec::new();
-    metadata::check_change(old, new, &mut found);
+    metadata::check_change(gvk, old, new, &mut found);
     of_kind(gvk, new, &mut found);
     change::check(gvk, old, new, &mut found);
     found
@@ -59,7 +60,7 @@ pub(crate) fn check_change(gvk: &GroupVersionKind, old: &Value, new: &Value) -> 
 /// What is wrong with an object whose status changed. The rest of it is as it was.
 pub(crate) fn check_status(gvk: &GroupVersionKind, old: &Value, new: &Value) -> Vec<Cause> {
     let mut found = Vec::new();
-    metadata::check_change(old, new, &mut found);
+    metadata::check_change(gvk, old, new, &mut found);
     status::check(gvk, old, new, &mut found);
     found
 }

@@ -146,10 +146,11 @@ fn container(container: &Value, path: &str, said: &mut Vec<String>) {
     }
 }
 
-/// Ports that are said twice, wherever in the pod.
+/// Ports that are said twice, wherever in the pod: first by their numbers, then by their names.
 fn ports(spec: &Value, path: &str, said: &mut Vec<String>) {
     let mut known: Vec<(&Value, String)> = Vec::new();
     let mut named: BTreeMap<&str, String> = BTreeMap::new();
+    let mut names = Vec::new();
     for group in ["initContainers", "containers"] {
         for (index, container) in list(spec, group).iter().enumerate() {
             for (place, port) in list(container, "ports").iter().enumerate() {
@@ -165,7 +166,7 @@ fn ports(spec: &Value, path: &str, said: &mut Vec<String>) {
                 }
                 let name = text(port, "name");
                 match named.get(name).filter(|_| !name.is_empty()) {
-                    Some(first) => said.push(format!(
+                    Some(first) => names.push(format!(
                         "{field}: duplicate port name {name:?} with {first}, services and probes \
                          that select ports by name will use {first}"
                     )),
@@ -177,6 +178,7 @@ fn ports(spec: &Value, path: &str, said: &mut Vec<String>) {
             }
         }
     }
+    said.append(&mut names);
 }
 
 /// How two ports of one number and protocol are in each other's way.

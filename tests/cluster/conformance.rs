@@ -7,7 +7,8 @@
 //! server.
 //!
 //! `STEADFAST_CONFORMANCE=word` runs only the cases with this word in their names;
-//! `STEADFAST_CONFORMANCE_SEQUENCES=200` generates that many sequences of writes.
+//! `STEADFAST_CONFORMANCE_SEQUENCES=200` generates that many sequences of writes, and
+//! `STEADFAST_TEST_SEED=7` others than every run has.
 
 mod cases;
 mod deliberate;

@@ -68,7 +68,7 @@ pub(super) fn reconcile(scaler: &Value, target: Option<&Value>, now: Timestamp) 
     }
     status["lastScaleTime"] = json!(stamp(now));
     let reason = if asked.is_some() {
-        "All metrics below target"
+        "the annotation embedded.steadfast.dev/replicas"
     } else {
         "Current number of replicas out of bounds"
     };

@@ -18,6 +18,8 @@ const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+/// Who tells of claims.
+const CONTROLLER: &str = "persistentvolume-controller";
 /// The provisioner whose claims get a volume.
 pub(super) const PROVISIONER: &str = "embedded.steadfast.dev/volumes";
 
@@ -89,12 +91,20 @@ pub(super) fn reconcile(
     if let Some(volume) = choose(claim, volumes) {
         return bind(claim, volume);
     }
-    let class = text(claim, "/spec/storageClassName");
-    let class = classes.iter().find(|known| !class.is_empty() && meta::name(known) == class);
-    class
-        .filter(|class| text(class, "/provisioner") == PROVISIONER)
-        .map(|class| provision(claim, class))
-        .unwrap_or_default()
+    match text(claim, "/spec/storageClassName") {
+        "" => Vec::new(),
+        name => match classes.iter().find(|class| meta::name(class) == name) {
+            Some(class) if text(class, "/provisioner") == PROVISIONER => provision(claim, class),
+            Some(_) => Vec::new(),
+            None => vec![classless(claim, name)],
+        },
+    }
+}
+
+/// Says that the class of a claim is not there.
+fn classless(claim: &Value, class: &str) -> Action {
+    let words = format!("storageclass.storage.k8s.io {class:?} not found");
+    Action::Tell(Event::warning(claim, CONTROLLER, "ProvisioningFailed", words))
 }
 
 /// The smallest volume that fits; one that names the claim goes before all others.
@@ -177,7 +187,7 @@ fn lost(claim: &Value) -> Vec<Action> {
     let name = text(claim, "/spec/volumeName");
     let words =
         format!("Bound claim has lost its PersistentVolume. Data on the volume {name} is lost!");
-    let told = Event::warning(claim, "persistentvolume-controller", "ClaimLost", words);
+    let told = Event::warning(claim, CONTROLLER, "ClaimLost", words);
     changed(claim, status).into_iter().chain([Action::Tell(told)]).collect()
 }
 
@@ -333,7 +343,9 @@ mod tests {
         let made = |name: &str| reconcile(&claim(name, "1Gi"), &[], &classes, false);
         assert!(matches!(made("embedded").as_slice(), [Action::Create { .. }]));
         assert_eq!(made("slow"), []);
-        assert_eq!(made("unknown"), []);
+        let told = made("unknown");
+        let [Action::Tell(event)] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(event.reason, "ProvisioningFailed");
         let mut unset = claim("", "1Gi");
         unset["spec"]["storageClassName"] = Value::Null;
         let actions = reconcile(&unset, &[], &classes, false);

@@ -1,5 +1,7 @@
 //! Namespaces: what each of them has, and how one ends.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -17,6 +19,8 @@ pub(super) struct Content {
     pub(super) id: ObjectId,
     pub(super) uid: String,
     pub(super) terminating: bool,
+    /// What holds it.
+    pub(super) finalizers: Vec<String>,
 }
 
 pub(super) fn account_of(namespace: &str) -> ObjectId {
@@ -109,6 +113,11 @@ fn remaining(namespace: &Value, contents: &[Content], now: Timestamp) -> Option<
         kinds.push(format!("{} has {} resource instances", group[0], group.len()));
     }
     let left = format!("Some resources are remaining: {}", kinds.join(", "));
+    let held = held(contents);
+    let finalizers = match held.as_str() {
+        "" => ("False", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+        held => ("True", "SomeFinalizersRemain", held),
+    };
     for (kind, value, reason, message) in [
         (
             "NamespaceDeletionDiscoveryFailure",
@@ -129,16 +138,27 @@ fn remaining(namespace: &Value, contents: &[Content], now: Timestamp) -> Option<
             "All content successfully deleted, may be waiting on finalization",
         ),
         ("NamespaceContentRemaining", "True", "SomeResourcesRemain", &left),
-        (
-            "NamespaceFinalizersRemaining",
-            "False",
-            "ContentHasNoFinalizers",
-            "All content-preserving finalizers finished",
-        ),
+        ("NamespaceFinalizersRemaining", finalizers.0, finalizers.1, finalizers.2),
     ] {
         condition::set(&mut status, Condition { kind, status: value, reason, message }, now);
     }
     changed(namespace, status)
+}
+
+/// Which finalizers hold how many objects; empty when none do.
+fn held(contents: &[Content]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for finalizer in contents.iter().flat_map(|one| &one.finalizers) {
+        *counts.entry(finalizer).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return String::new();
+    }
+    let said: Vec<String> = counts
+        .into_iter()
+        .map(|(finalizer, count)| format!("{finalizer} in {count} resource instances"))
+        .collect();
+    format!("Some content in the namespace has finalizers remaining: {}", said.join(", "))
 }
 
 /// The resource of a kind as it is written in messages: `pods.`, `deployments.apps`.
@@ -191,6 +211,7 @@ mod tests {
             id: ObjectId::new("", "Pod", "shop", "p"),
             uid: "p".to_owned(),
             terminating,
+            finalizers: if terminating { vec!["a.b/c".to_owned()] } else { Vec::new() },
         };
         let ending = namespace(true);
         assert!(matches!(
@@ -201,6 +222,12 @@ mod tests {
         let [Action::UpdateStatus(object)] = actions.as_slice() else { panic!("{actions:?}") };
         let words = object["status"]["conditions"][3]["message"].as_str().unwrap();
         assert_eq!(words, "Some resources are remaining: pods. has 1 resource instances");
+        let finalizers = &object["status"]["conditions"][4];
+        assert_eq!(finalizers["reason"], "SomeFinalizersRemain");
+        assert_eq!(
+            finalizers["message"],
+            "Some content in the namespace has finalizers remaining: a.b/c in 1 resource instances"
+        );
         assert_eq!(empty(object, &[pod(true)], at_second(2)), []);
         let actions = empty(object, &[], at_second(3));
         let [Action::Finalize(object)] = actions.as_slice() else { panic!("{actions:?}") };

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::embedded::registry::{Kind, Table};
+use crate::{
+    embedded::registry::{Kind, Table},
+    object::GroupVersionKind,
+};
 
 /// `/api` or `/apis` as an `APIGroupDiscoveryList`.
 pub(super) fn list(table: &Table, core: bool, version: &str) -> Value {
@@ -34,9 +37,16 @@ fn group(table: &Table, name: &str, versions: &[&str]) -> Value {
 
 fn resource(kind: &Kind) -> Value {
     let gvk = &kind.gvk;
+    // What a built-in kind shares with its group is left out.
+    let respond = |other: &GroupVersionKind| match kind.custom {
+        None if other.api_version() == gvk.api_version() => {
+            json!({"group": "", "version": "", "kind": other.kind})
+        }
+        _ => json!({"group": other.group, "version": other.version, "kind": other.kind}),
+    };
     let mut entry = json!({
         "resource": kind.plural,
-        "responseKind": {"group": gvk.group, "version": gvk.version, "kind": gvk.kind},
+        "responseKind": respond(gvk),
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": kind.singular,
         "verbs": kind.verbs,
@@ -54,7 +64,7 @@ fn resource(kind: &Kind) -> Value {
             let gvk = sub.gvk().unwrap_or_else(|| gvk.clone());
             json!({
                 "subresource": sub.name(),
-                "responseKind": {"group": gvk.group, "version": gvk.version, "kind": gvk.kind},
+                "responseKind": respond(&gvk),
                 "verbs": sub.verbs(),
             })
         })

@@ -34,8 +34,18 @@ impl<'a> Wish<'a> {
         found.map(|(_, value)| *value).unwrap_or_default()
     }
 
+    /// A tree, in the one notation or the other.
     fn is_json(&self) -> bool {
-        matches!(self.media_type, "application/json" | "*/*")
+        matches!(self.media_type, "application/json" | "application/yaml" | "*/*")
+    }
+
+    /// How much it is wished for, in thousandths.
+    fn weight(&self) -> u32 {
+        let said = self.get("q").parse::<f64>().unwrap_or(1.0);
+        [1000_u32, 900, 800, 700, 600, 500, 400, 300, 200, 100]
+            .into_iter()
+            .find(|step| said * 1000.0 >= f64::from(*step))
+            .unwrap_or_default()
     }
 
     fn version(&self) -> Option<&'static str> {
@@ -50,6 +60,23 @@ fn wishes(accept: &str) -> impl Iterator<Item = Wish<'_>> {
         let media_type = parts.next().unwrap_or_default();
         Wish { media_type, parameters: parts.filter_map(|part| part.split_once('=')).collect() }
     })
+}
+
+/// Whether what is called JSON here shall be written as YAML.
+pub(super) fn wants_yaml(accept: &str) -> bool {
+    let mut known: Vec<Wish<'_>> = wishes(accept).filter(Wish::is_json).collect();
+    known.sort_by_key(|wish| std::cmp::Reverse(wish.weight()));
+    known.first().is_some_and(|wish| wish.media_type == "application/yaml")
+}
+
+/// Refuses a watch in YAML, which has no end of an event.
+pub(super) fn expect_lines(accept: &str) -> Result<(), Status> {
+    if !wants_yaml(accept) {
+        return Ok(());
+    }
+    let message = "only the following media types are accepted: application/json;stream=watch, \
+                   application/vnd.kubernetes.protobuf;stream=watch";
+    Err(Status::new(406, "NotAcceptable", message))
 }
 
 /// The first form that we can give.

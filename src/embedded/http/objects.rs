@@ -1,7 +1,7 @@
 //! Requests about objects of a kind.
 
 use http::{HeaderMap, Method, header};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     negotiate::{self, Form},
@@ -11,17 +11,15 @@ use super::{
     route::Place,
     stream, text,
 };
-use crate::{
-    embedded::{
-        registry::{Kind, Sub},
-        request::{
-            Answer, DeleteOptions, Part, Patch, PatchKind, Target, User, Watch, WriteOptions, sent,
-            time_text, tree,
-        },
-        server::Server,
-        status::Status,
+use crate::embedded::{
+    registry::{Kind, Sub},
+    request::{
+        Answer, DeleteOptions, Part, Patch, PatchKind, Target, User, Watch, WriteOptions, sent,
+        tree,
     },
-    object::GroupVersionKind,
+    server::Server,
+    status::Status,
+    validate,
 };
 
 /// A request, read.
@@ -86,9 +84,13 @@ fn answer(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
         name: place.name.clone(),
     };
     let kind = &*place.kind;
+    if place.method == Method::HEAD && kind.custom.is_none() {
+        return Err(Status::no_such_method());
+    }
     if kind.is_review() {
         return review(asked, place);
     }
+    expect_segment(&place.name)?;
     if let Some(sub) = kind.sub(&place.sub) {
         return below(asked, place, &target, sub);
     }
@@ -108,6 +110,7 @@ fn answer(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
             Ok(Reply::bytes(200, "application/json", view.list(&listed)))
         }
         "watch" => {
+            negotiate::expect_lines(text(asked.headers, header::ACCEPT.as_str()))?;
             let options = asked.query.watch(kind)?;
             let view = asked.view(kind)?;
             let (form, include) = (view.form, view.include.to_owned());
@@ -138,7 +141,7 @@ fn answer(asked: &Asked<'_>, place: &Place) -> Result<Reply, Status> {
             let reply = Reply::json(200, &asked.view(kind)?.object(answer));
             Ok(reply.with_warnings(options.warnings(kind)))
         }
-        "deletecollection" => {
+        "deletecollection" if kind.verbs.contains(&"deletecollection") => {
             let list = asked.query.list(kind)?;
             Ok(Reply::json(200, &core.delete_collection(&target, &list, &deletion(asked)?)?))
         }
@@ -188,7 +191,10 @@ fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result
     let part = if *sub == Sub::Finalize { Part::Finalize } else { Part::Status };
     let verb = place.verb(asked.query);
     match (sub, verb) {
-        (Sub::Machine(name, ..), _) => Err(refuse_machine(name)),
+        (Sub::Machine(name, ..), _) => {
+            core.get(target)?;
+            Err(refuse_machine(name))
+        }
         (Sub::Status, "get") => Ok(Reply::json(200, &asked.view(kind)?.object(core.get(target)?))),
         (Sub::Status | Sub::Finalize, "update") => {
             let answer =
@@ -225,6 +231,15 @@ fn below(asked: &Asked<'_>, place: &Place, target: &Target, sub: &Sub) -> Result
     }
 }
 
+/// Refuses a name that no object can have because it is no part of a path.
+fn expect_segment(name: &str) -> Result<(), Status> {
+    let why = validate::path_segment(name);
+    if why.is_empty() {
+        return Ok(());
+    }
+    Err(Status::bad_request(format!("Name parameter invalid: {name:?}: {}", why.join(";"))))
+}
+
 /// There is no machine: nothing was started that could say or be asked something.
 fn refuse_machine(sub: &str) -> Status {
     Status::not_implemented(format!(
@@ -234,19 +249,10 @@ fn refuse_machine(sub: &str) -> Status {
 
 /// A token of a service account that is there.
 fn token(asked: &Asked<'_>, target: &Target) -> Result<Reply, Status> {
-    const LIFE_S: i64 = 3600;
-    let core = asked.server.core();
-    core.get(target)?;
-    let mut request = asked.tree()?;
-    let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64);
-    let seconds = seconds.unwrap_or(LIFE_S).clamp(0, 10 * 365 * 86_400);
-    let gvk = GroupVersionKind::parse("authentication.k8s.io/v1", "TokenRequest");
-    request["apiVersion"] = Value::from(gvk.api_version());
-    request["kind"] = Value::from(gvk.kind);
-    let end = core.now() + jiff::SignedDuration::from_secs(seconds);
-    request["status"] = json!({
-        "token": core.admit_account(&target.namespace, &target.name)?,
-        "expirationTimestamp": time_text(end),
-    });
-    Ok(Reply::json(201, &request))
+    let options = asked.write("CreateOptions")?;
+    asked
+        .server
+        .core()
+        .request_token(target, &asked.tree()?, &options)
+        .map(|answer| Reply::json(201, &answer))
 }

@@ -29,7 +29,13 @@ pub(super) fn respond(asked: &Asked<'_>, path: &str) -> Reply {
         ["api" | "apis", ..] => {
             return discover(&table, accept, &parts).unwrap_or_else(|why| Reply::refusal(&why));
         }
-        ["version"] => Some(version()),
+        [] => Some(roots(&table)),
+        ["version"] => {
+            if negotiate::wants_yaml(accept) {
+                return Reply::refusal(&Status::not_acceptable("application/json"));
+            }
+            Some(version())
+        }
         ["healthz" | "livez" | "readyz", ..] => return health(asked, path),
         ["metrics"] => return Reply::text(200, asked.server.metrics().page()),
         ["openapi", "v2"] => return older_types(accept),
@@ -71,6 +77,8 @@ fn discover(table: &Table, accept: &str, parts: &[&str]) -> Result<Reply, Status
 pub(super) fn nowhere(table: &Table, path: &str) -> Reply {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let builtin = match parts.as_slice() {
+        // A group has a name.
+        _ if path.starts_with("//") => false,
         ["api", _, ..] => true,
         ["apis", group, _, ..] => {
             table.kinds().any(|kind| kind.gvk.group == *group && kind.custom.is_none())
@@ -144,6 +152,22 @@ fn aggregated_reply(version: &str, text: &str) -> Reply {
         _ => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
     };
     Reply::bytes(200, content_type, text.to_owned())
+}
+
+/// `/`: where something is.
+fn roots(table: &Table) -> serde_json::Value {
+    let mut paths: Vec<String> =
+        ["/api", "/api/v1", "/apis", "/apis/", "/healthz", "/livez", "/metrics", "/openapi/v2"]
+            .into_iter()
+            .chain(["/openapi/v3", "/openapi/v3/", "/readyz", "/version"])
+            .map(str::to_owned)
+            .collect();
+    for (group, versions) in table.groups() {
+        paths.push(format!("/apis/{group}"));
+        paths.extend(versions.into_iter().map(|version| format!("/apis/{group}/{version}")));
+    }
+    paths.sort();
+    json!({"paths": paths})
 }
 
 /// What the server says it is. Nobody can take it for a real one.

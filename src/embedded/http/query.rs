@@ -51,6 +51,7 @@ impl Query {
         // Less than nothing is no limit.
         let limit = self.number("limit")?.unwrap_or_default();
         let limit = usize::try_from(limit).unwrap_or_default();
+        self.number("timeoutSeconds")?;
         self.expect_list()?;
         Ok(ListOptions {
             selector: self.selector(kind)?,
@@ -148,7 +149,10 @@ impl Query {
 
     /// Seconds after which a watch shall end.
     pub(super) fn timeout_s(&self) -> Option<u64> {
-        self.get("timeoutSeconds").parse().ok().filter(|seconds| *seconds > 0)
+        // Less than nothing is over at once.
+        let seconds =
+            self.get("timeoutSeconds").parse::<i64>().ok().filter(|seconds| *seconds != 0);
+        seconds.map(|seconds| u64::try_from(seconds).unwrap_or_default())
     }
 
     /// How to write. `options` is the kind of the options of this request: `CreateOptions`,

@@ -2,11 +2,13 @@
 
 use axum::body::Body;
 use http::{HeaderValue, Response, header};
+use http_body_util::{BodyExt, Collected};
 use serde_json::Value;
 
-use crate::embedded::status::Status;
+use crate::{embedded::status::Status, yaml};
 
 const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
 
 /// An answer before it is sent.
 pub(super) struct Reply {
@@ -40,6 +42,20 @@ impl Reply {
         let reply = Self::json(status.code, &status.to_json());
         let reply = reply.with_warnings(status.warnings.clone());
         Self { retry_after_s: status.retry_after_s(), ..reply }
+    }
+
+    /// The same in YAML, where it is JSON.
+    pub(super) async fn in_yaml(self) -> Self {
+        if self.content_type != JSON {
+            return self;
+        }
+        // It is in memory already: only watches are streams, and these are refused before.
+        let bytes = self.body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        let text = match serde_json::from_slice(&bytes) {
+            Ok(value) => yaml::print(&value),
+            Err(_) => String::new(),
+        };
+        Self { content_type: YAML, body: text.into(), ..self }
     }
 
     #[must_use]

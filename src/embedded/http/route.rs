@@ -36,9 +36,12 @@ pub(super) struct Place {
 
 impl Route {
     pub(super) fn find(table: &Table, method: &Method, path: &str) -> Self {
-        let parts: Vec<String> =
-            path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        // What is escaped parts a path, too.
+        let path = decode(&path.replace('+', "%2B"));
+        if path.contains("//") {
+            return Self::Nowhere;
+        }
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let (group, version, rest) = match parts.as_slice() {
             ["api", version, rest @ ..] if !rest.is_empty() => ("", *version, rest),
             ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),

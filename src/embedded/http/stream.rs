@@ -57,7 +57,7 @@ pub(super) fn reply(
         form,
         include,
         first: true,
-        over: false,
+        over: limit_s == Some(0),
         end,
         stop: server.serving(),
         bookmark: start + BOOKMARK_EVERY,

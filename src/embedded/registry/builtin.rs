@@ -63,6 +63,9 @@ const REVIEWS: &[(&str, &str, &str, bool)] = &[
     ("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", false),
 ];
 
+/// Namespaces go one by one.
+const NAMESPACE_VERBS: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
+
 const CREATED_BY_PUT: &[&str] = &[
     "Role",
     "RoleBinding",
@@ -110,8 +113,8 @@ fn kind(line: &Line, namespaced: bool) -> Kind {
         short_names: words(short),
         categories: words(categories),
         namespaced,
-        verbs: ALL_VERBS,
-        subs: subs.split_whitespace().filter_map(sub).collect(),
+        verbs: if api_version == "v1" && name == "Namespace" { NAMESPACE_VERBS } else { ALL_VERBS },
+        subs: subs.split_whitespace().filter_map(|word| sub(name, word)).collect(),
         fields: FieldRule::builtin(&gvk.group, name),
         put_creates: CREATED_BY_PUT.contains(&name),
         put_needs_version: PUT_NEEDS_VERSION.contains(&name),
@@ -131,7 +134,7 @@ fn review((api_version, name, plural, namespaced): &(&str, &str, &'static str, b
     }
 }
 
-fn sub(name: &str) -> Option<Sub> {
+fn sub(parent: &str, name: &str) -> Option<Sub> {
     const STREAM: &[&str] = &["create", "get"];
     const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
     Some(match name {
@@ -152,7 +155,14 @@ fn sub(name: &str) -> Option<Sub> {
         }
         "log" => Sub::Machine("log", "Pod", &["get"]),
         "portforward" => Sub::Machine("portforward", "PodPortForwardOptions", STREAM),
-        "proxy" => Sub::Machine("proxy", "PodProxyOptions", PROXY),
+        "proxy" => {
+            let options = match parent {
+                "Node" => "NodeProxyOptions",
+                "Service" => "ServiceProxyOptions",
+                _ => "PodProxyOptions",
+            };
+            Sub::Machine("proxy", options, PROXY)
+        }
         _ => return None,
     })
 }

@@ -65,7 +65,7 @@ impl Core {
         let kind = &*target.kind;
         let name = meta::name(&object).to_owned();
         self.expect_namespace_open(kind, &target.namespace, &name)?;
-        self.expect_not_terminating(kind)?;
+        self.expect_not_terminating(kind, &name)?;
         if !matches!(meta::resource_version(&object), "" | "0") {
             return Err(Status::new(
                 500,

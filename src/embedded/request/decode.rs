@@ -92,6 +92,8 @@ pub(crate) fn sent(
     let twice: Vec<String> =
         twice.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
     if validation == Validation::Strict && !twice.is_empty() {
+        let twice: Vec<String> =
+            twice.into_iter().chain(complaints(kind.node(), &object)).collect();
         return Err(unfit(kind, &format!("strict decoding error: {}", twice.join(", "))));
     }
     Ok((object, twice))

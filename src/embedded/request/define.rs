@@ -52,17 +52,15 @@ impl Core {
     }
 
     /// Nothing new is created of a kind that goes away.
-    pub(super) fn expect_not_terminating(&self, kind: &Kind) -> Result<(), Status> {
+    pub(super) fn expect_not_terminating(&self, kind: &Kind, object: &str) -> Result<(), Status> {
         if kind.custom.is_none() {
             return Ok(());
         }
         let name = format!("{}.{}", kind.plural, kind.gvk.group);
         let record = self.store.get(&definitions(), &Key::new("", &name));
         if record.is_some_and(|record| meta::is_terminating(&record.object())) {
-            let message = "create not allowed while custom resource definition is terminating";
-            let mut status = Status::method_not_allowed(kind.resource(), "create");
-            message.clone_into(&mut status.message);
-            return Err(status);
+            let why = "create not allowed while custom resource definition is terminating";
+            return Err(Status::forbidden(kind.resource(), object, why));
         }
         Ok(())
     }
@@ -148,6 +146,13 @@ impl Core {
             self.finish(meta::name(object));
             return;
         };
+        self.note(meta::name(object), |status, now| {
+            let condition = json!({
+                "type": "Terminating", "status": "True", "reason": "InstanceDeletionInProgress",
+                "message": "CustomResource deletion is in progress",
+            });
+            set_condition(status, &condition, now);
+        });
         let listed = self.store.list(&group_kind, None, None, None);
         for (key, _) in listed.map(|listed| listed.items).unwrap_or_default() {
             let target = Target {

@@ -112,7 +112,11 @@ fn expect_options(body: &Value) -> Result<(), Status> {
                 .to_owned()
         }
         _ if !matches!(text("kind"), "" | "DeleteOptions") => {
-            format!("no kind {:?} is registered for version {:?}", text("kind"), text("apiVersion"))
+            let version = match text("apiVersion") {
+                "" => "meta.k8s.io/v1",
+                version => version,
+            };
+            format!("no kind {:?} is registered for version {version:?}", text("kind"))
         }
         _ if body["gracePeriodSeconds"].is_string() => {
             "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds \

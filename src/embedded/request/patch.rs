@@ -239,10 +239,19 @@ impl Core {
                 return Err(Status::conflict(kind.resource(), &target.name, &why));
             }
             let mut object = merge(None)?;
+            let version = meta::resource_version(&object).to_owned();
+            if !version.is_empty() && version.parse::<u64>().is_err() {
+                let why = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
+                return Err(Status::new(500, "", why));
+            }
             set_meta(&mut object, "resourceVersion", None);
             decode::expect_namespace(kind, &target.namespace, &mut object)?;
             let made = self.create_absent(target, object, options, true).transpose();
-            if let Some(made) = made {
+            if let Some(mut made) = made {
+                // What is not stored keeps the version that was sent.
+                if let (Ok(made), true) = (&mut made, options.dry_run && !version.is_empty()) {
+                    set_meta(made, "resourceVersion", Some(Value::from(version)));
+                }
                 return Answer::made(target, made, Vec::new());
             }
         }

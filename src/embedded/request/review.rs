@@ -18,15 +18,15 @@ impl Core {
         caller: &User,
         options: &WriteOptions,
     ) -> Result<Value, Status> {
-        expect_question(kind, &object["spec"])?;
+        expect_question(kind, &object["spec"], namespace)?;
         object["apiVersion"] = Value::from(kind.gvk.api_version());
         object["kind"] = Value::from(kind.gvk.kind.as_str());
         if !object["metadata"].is_object() {
             object["metadata"] = json!({});
         }
-        if kind.gvk.kind != "SelfSubjectReview"
-            && let Some(node) = kind.node()
-        {
+        let recorded =
+            !matches!(kind.gvk.kind.as_str(), "SelfSubjectReview" | "SelfSubjectRulesReview");
+        if recorded && let Some(node) = kind.node() {
             let writer = self.writer(kind, Part::Main, options);
             managed::record(node, None, &mut object, &writer.borrow());
         }
@@ -35,6 +35,8 @@ impl Core {
             "TokenReview" => self.token_status(&spec),
             "SelfSubjectReview" => json!({"userInfo": info(caller)}),
             "SelfSubjectRulesReview" => {
+                // The question is not repeated.
+                object["spec"] = json!({});
                 self.rules_status(caller, spec["namespace"].as_str().unwrap_or_default())
             }
             "SelfSubjectAccessReview" => self.access_status(caller, &spec, namespace),
@@ -70,7 +72,7 @@ impl Core {
     }
 
     fn rules_status(&self, user: &User, namespace: &str) -> Value {
-        let (mut resources, mut paths) = (Vec::new(), Vec::new());
+        let (mut resources, mut paths) = user.own_rules();
         let masters = user.groups.iter().any(|group| group == "system:masters");
         if user.rights == Rights::Read {
             resources.push(
@@ -93,7 +95,7 @@ impl Core {
 }
 
 /// Refuses reviews that ask nothing.
-fn expect_question(kind: &Kind, spec: &Value) -> Result<(), Status> {
+fn expect_question(kind: &Kind, spec: &Value, namespace: &str) -> Result<(), Status> {
     if kind.gvk.group == "authentication.k8s.io" {
         let token = spec["token"].as_str().unwrap_or_default();
         if kind.gvk.kind == "TokenReview" && token.is_empty() {
@@ -102,35 +104,62 @@ fn expect_question(kind: &Kind, spec: &Value) -> Result<(), Status> {
         }
         return Ok(());
     }
-    let refuse = |field: &str, message: &str| {
-        let cause = Cause {
-            reason: "FieldValueInvalid",
-            field: field.to_owned(),
-            message: format!("Invalid value: {message}"),
-        };
-        Err(Status::invalid(&GroupKind::new(&kind.gvk.group, ""), "", &[cause]))
-    };
-    if !kind.gvk.kind.ends_with("AccessReview") {
-        return Ok(());
+    if kind.gvk.kind == "SelfSubjectRulesReview" {
+        let named = !spec["namespace"].as_str().unwrap_or_default().is_empty();
+        let refusal = || Status::bad_request("no namespace on request");
+        return if named { Ok(()) } else { Err(refusal()) };
     }
-    if spec["resourceAttributes"].is_object() == spec["nonResourceAttributes"].is_object() {
-        return refuse(
+    match faults(kind, spec, namespace).as_slice() {
+        [] => Ok(()),
+        causes => Err(Status::invalid(&GroupKind::new(&kind.gvk.group, ""), "", causes)),
+    }
+}
+
+/// What is wrong with a question about access.
+fn faults(kind: &Kind, spec: &Value, namespace: &str) -> Vec<Cause> {
+    let cause = |field: &str, message: &str| Cause {
+        reason: "FieldValueInvalid",
+        field: field.to_owned(),
+        message: format!("Invalid value: {message}"),
+    };
+    let mut causes = Vec::new();
+    match (spec["resourceAttributes"].is_object(), spec["nonResourceAttributes"].is_object()) {
+        (true, true) => {
+            let asked = &spec["nonResourceAttributes"];
+            let text = |key: &str| asked[key].as_str().unwrap_or_default();
+            let shown = format!("{{\"Path\":{:?},\"Verb\":{:?}}}", text("path"), text("verb"));
+            let why =
+                format!("{shown}: cannot be specified in combination with resourceAttributes");
+            causes.push(cause("spec.nonResourceAttributes", &why));
+        }
+        (false, false) => causes.push(cause(
             "spec.resourceAttributes",
             "null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
-        );
+        )),
+        _ => {}
     }
     let somebody = !spec["user"].as_str().unwrap_or_default().is_empty()
         || spec["groups"].as_array().is_some_and(|groups| !groups.is_empty());
     if kind.gvk.kind != "SelfSubjectAccessReview" && !somebody {
-        return refuse("spec.user", "\"\": at least one of user or group must be specified");
+        causes.push(cause("spec.user", "\"\": at least one of user or group must be specified"));
     }
-    Ok(())
+    let named = spec["resourceAttributes"]["namespace"].as_str();
+    if let Some(named) = named.filter(|named| kind.namespaced && *named != namespace) {
+        let why = format!("{named:?}: must match metadata.namespace");
+        causes.push(cause("spec.resourceAttributes.namespace", &why));
+    }
+    causes
 }
 
 fn info(user: &User) -> Value {
-    let mut groups = user.groups.clone();
-    groups.push("system:authenticated".to_owned());
-    json!({"username": user.name, "uid": user.name, "groups": groups})
+    let mut info = json!({"username": user.name, "groups": user.groups});
+    if !user.uid.is_empty() {
+        info["uid"] = json!(user.uid);
+    }
+    if !user.extra.is_empty() {
+        info["extra"] = json!(user.extra);
+    }
+    info
 }
 
 fn question(spec: &Value, namespace: &str) -> Question {

@@ -1,6 +1,8 @@
 //! Who may do what: the users of the demo, and the roles that are stored.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::Core;
 use crate::object::GroupKind;
@@ -21,8 +23,12 @@ pub enum Rights {
 pub struct User {
     /// Such as `admin` or `system:serviceaccount:shop:deployer`.
     pub name: String,
-    /// The groups besides `system:authenticated`.
+    /// What tells them from others who had the name; may be empty.
+    pub uid: String,
+    /// The groups. Whoever has a token is in `system:authenticated` besides.
     pub groups: Vec<String>,
+    /// What else is known of them.
+    pub extra: BTreeMap<String, Vec<String>>,
     /// What they may do without any role.
     pub rights: Rights,
 }
@@ -42,26 +48,81 @@ pub(crate) struct Question {
     pub(crate) path: String,
 }
 
-/// Paths that everybody may read.
-const OPEN_PATHS: [&str; 8] =
-    ["/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz", "/.well-known"];
+/// Everybody with a token.
+pub(crate) const AUTHENTICATED: &str = "system:authenticated";
+/// Everybody without one.
+pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
+
+/// Paths that everybody may read, also without a token.
+const PUBLIC_PATHS: [&str; 4] = ["/version", "/healthz", "/livez", "/readyz"];
+/// Paths that everybody with a token may read.
+const KNOWN_PATHS: [&str; 4] = ["/api", "/apis", "/openapi", "/.well-known"];
+
+/// The groups of a service account.
+pub(crate) fn account_groups(namespace: &str) -> [String; 2] {
+    ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")]
+}
+
+impl User {
+    fn is_in(&self, group: &str) -> bool {
+        self.groups.iter().any(|mine| mine == group)
+    }
+
+    /// Whether one may read that path for having a token, or for not having one.
+    fn reads_path(&self, path: &str) -> bool {
+        let below = |known: &&str| {
+            let rest = path.strip_prefix(*known);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let known = self.is_in(AUTHENTICATED);
+        let public = known || self.is_in(UNAUTHENTICATED);
+        (public && PUBLIC_PATHS.iter().any(&below)) || (known && KNOWN_PATHS.iter().any(below))
+    }
+
+    /// The same as rules: for resources, and for other paths.
+    pub(super) fn own_rules(&self) -> (Vec<Value>, Vec<Value>) {
+        let (mut resources, mut paths) = (Vec::new(), Vec::new());
+        let public = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
+        if self.is_in(AUTHENTICATED) {
+            let reviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews"];
+            resources.push(json!({"verbs": ["create"], "apiGroups": ["authorization.k8s.io"],
+                "resources": reviews}));
+            resources.push(json!({"verbs": ["create"], "apiGroups": ["authentication.k8s.io"],
+                "resources": ["selfsubjectreviews"]}));
+            let known = [
+                "/api",
+                "/api/*",
+                "/apis",
+                "/apis/*",
+                "/healthz",
+                "/livez",
+                "/openapi",
+                "/openapi/*",
+                "/readyz",
+                "/version",
+                "/version/",
+            ];
+            paths.push(json!({"verbs": ["get"], "nonResourceURLs": known}));
+        }
+        if self.is_in(AUTHENTICATED) || self.is_in(UNAUTHENTICATED) {
+            paths.push(json!({"verbs": ["get"], "nonResourceURLs": public}));
+        }
+        (resources, paths)
+    }
+}
 
 impl Core {
     /// Whether the user may do that.
     pub(crate) fn allows(&self, user: &User, question: &Question) -> bool {
-        let masters = user.groups.iter().any(|group| group == "system:masters");
-        if masters || user.rights == Rights::All {
+        if user.is_in("system:masters") || user.rights == Rights::All {
             return true;
         }
         let reads = matches!(question.verb.as_str(), "get" | "list" | "watch");
         if question.resource.is_empty() {
-            let open = OPEN_PATHS.iter().any(|path| {
-                let rest = question.path.strip_prefix(path);
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            });
-            return reads && (open || user.rights == Rights::Read);
+            return reads && (user.rights == Rights::Read || user.reads_path(&question.path))
+                || self.granted(user, question);
         }
-        if question.verb == "create" && is_about_oneself(question) {
+        if question.verb == "create" && is_about_oneself(question) && user.is_in(AUTHENTICATED) {
             return true;
         }
         if user.rights == Rights::Read && reads && question.resource != "secrets" {
@@ -127,10 +188,7 @@ fn names(binding: &Value, user: &User) -> bool {
         let text = |key: &str| subject[key].as_str().unwrap_or_default();
         match text("kind") {
             "User" => text("name") == user.name,
-            "Group" => {
-                let group = text("name");
-                group == "system:authenticated" || user.groups.iter().any(|mine| mine == group)
-            }
+            "Group" => user.is_in(text("name")),
             "ServiceAccount" => {
                 let namespace = match text("namespace") {
                     "" => binding["metadata"]["namespace"].as_str().unwrap_or_default(),
@@ -151,6 +209,13 @@ fn covers(rule: &Value, question: &Question) -> bool {
     let has = |key: &str, wanted: &str| {
         list(key).into_iter().any(|known| known == "*" || known == wanted)
     };
+    if question.resource.is_empty() {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(prefix) => question.path.starts_with(prefix),
+            None => question.path == pattern,
+        };
+        return has("verbs", &question.verb) && list("nonResourceURLs").into_iter().any(fits);
+    }
     let resource = match question.subresource.as_str() {
         "" => question.resource.clone(),
         sub => format!("{}/{sub}", question.resource),

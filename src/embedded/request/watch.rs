@@ -61,6 +61,7 @@ impl Watch {
         check(&options)?;
         let group_kind = kind.group_kind();
         let version = options.resource_version.as_str();
+        let mut ahead = None;
         let from = match version {
             "" | "0" => None,
             version if version.parse::<u64>().is_err() => {
@@ -73,7 +74,12 @@ impl Watch {
                     ),
                 ));
             }
-            version => Some(core.revision(version)?),
+            // One that is yet to come is waited for, but for a list.
+            version if options.initial == Some(true) => {
+                ahead = core.revision(version).err();
+                None
+            }
+            version => version.parse().ok(),
         };
         let lists = options.initial.unwrap_or(from.is_none());
         let mut backlog = VecDeque::new();
@@ -93,7 +99,8 @@ impl Watch {
         if options.initial == Some(true) && options.bookmarks {
             backlog.push_back(Told::Bookmark { revision: from, listed: true });
         }
-        let cursor = match core.store.cursor(&group_kind, from) {
+        let begin = from.min(core.store.revision());
+        let cursor = match core.store.cursor(&group_kind, begin) {
             // As on the real server, the watch begins, to say this and to end.
             Err(refusal @ Refusal::Expired { .. }) => {
                 backlog.push_back(Told::Failed(too_old(from, refusal)));
@@ -101,6 +108,9 @@ impl Watch {
             }
             cursor => cursor.map_err(refused)?,
         };
+        if let Some(status) = ahead {
+            backlog = VecDeque::from([Told::Failed(status)]);
+        }
         Ok(Self {
             core: Arc::clone(core),
             kind: Arc::clone(kind),
@@ -122,8 +132,9 @@ impl Watch {
         let seen = self.told;
         match self.core.store.read(&mut self.cursor, BATCH_MAX) {
             Ok(progress) => {
-                self.told = progress.revision;
-                progress.events.into_iter().filter_map(|event| self.tell(event)).collect()
+                self.told = self.told.max(progress.revision);
+                let later = progress.events.into_iter().filter(|event| event.revision > seen);
+                later.filter_map(|event| self.tell(event)).collect()
             }
             Err(refusal) => vec![Told::Failed(too_old(seen, refusal))],
         }

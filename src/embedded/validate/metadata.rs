@@ -73,7 +73,12 @@ pub(super) fn check_template(metadata: &Value, path: &str, found: &mut Vec<Cause
     labels(metadata, "labels", path, found);
 }
 
-pub(super) fn check_change(old: &Value, new: &Value, found: &mut Vec<Cause>) {
+pub(super) fn check_change(
+    gvk: &GroupVersionKind,
+    old: &Value,
+    new: &Value,
+    found: &mut Vec<Cause>,
+) {
     let nothing = Value::Null;
     let [before, after] = [old, new].map(|object| object.get("metadata").unwrap_or(&nothing));
     if meta::is_terminating(old) {
@@ -101,7 +106,9 @@ pub(super) fn check_change(old: &Value, new: &Value, found: &mut Vec<Cause>) {
     check_common(after, "metadata", found);
     if before.get("finalizers") != after.get("finalizers") {
         finalizers(after, found);
-        standard_finalizers(after, "metadata.finalizers", found);
+        if !has_free_finalizers(gvk) {
+            standard_finalizers(after, "metadata.finalizers", found);
+        }
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn wildcard(name: &str) -> Vec<String> {
 }
 
 /// A name that stands in a path as it is: roles and their bindings.
-pub(super) fn path_segment(name: &str) -> Vec<String> {
+pub(crate) fn path_segment(name: &str) -> Vec<String> {
     if name == "." || name == ".." {
         return vec![format!("may not be '{name}'")];
     }

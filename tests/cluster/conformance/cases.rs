@@ -11,12 +11,14 @@
 //! raw POST cm text/plain the body      a body as it is
 //! keep rv /metadata/resourceVersion    keeps a value of the last answer as $rv
 //! as viewer                            the user from here on: admin, viewer, nobody, anonymous
+//! with Impersonate-User: joe           one more header from here on; `with` alone: none
 //! watch cm?labelSelector=a%3Db         opens a watch
 //! events 3                             waits for three of its events
 //! until crd/x /status/x value          asks again until both sides have the value
 //! ```
 //!
-//! Indented lines belong to the line above. `$ns` is the namespace of the case. Bodies are YAML;
+//! Indented lines belong to the line above. `$ns` is the namespace of the case, `$big` a word that no
+//! request may have. Bodies are YAML;
 //! kind, version and name are filled in from the short path.
 
 use std::{fs, path::Path};
@@ -46,9 +48,11 @@ const FILES: &[&str] = &[
     "apply_mixed.txt",
     "apply_owners.txt",
     "auth.txt",
+    "corners.txt",
     "custom.txt",
     "deletion.txt",
     "discovery.txt",
+    "doors.txt",
     "kinds.txt",
     "namespaces.txt",
     "pages.txt",

@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
+use super::deliberate::ABSENT;
+
 static UID: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").expect("valid")
 });
@@ -77,9 +79,13 @@ impl Masks {
                     columns.iter().map(column).collect()
                 }
                 ("resources", Value::Array(kinds)) if map.contains_key("groupVersion") => {
-                    self.kinds(kinds)
+                    self.kinds(&served(kinds, "name"))
                 }
                 ("cells", Value::Array(cells)) => cells.iter().map(|c| self.cell(c)).collect(),
+                ("resources", Value::Array(kinds)) if map.contains_key("freshness") => {
+                    self.kinds(&served(kinds, "resource"))
+                }
+                ("resourceRules" | "nonResourceRules", Value::Array(rules)) => self.rules(rules),
                 (_, value) => self.mask(value),
             };
             masked.insert(key.clone(), value);
@@ -110,8 +116,15 @@ impl Masks {
     /// The real server lists custom kinds in no order.
     fn kinds(&mut self, kinds: &[Value]) -> Value {
         let mut kinds: Vec<Value> = kinds.iter().map(|kind| self.mask(kind)).collect();
-        kinds.sort_by_key(|kind| kind["name"].to_string());
+        kinds.sort_by_key(|kind| (kind["name"].to_string(), kind["resource"].to_string()));
         Value::Array(kinds)
+    }
+
+    /// Rules in the order of nobody's bindings.
+    fn rules(&mut self, rules: &[Value]) -> Value {
+        let mut rules: Vec<Value> = rules.iter().map(|rule| self.mask(rule)).collect();
+        rules.sort_by_key(Value::to_string);
+        Value::Array(rules)
     }
 
     /// A cell of a table; ages differ by a second.
@@ -153,6 +166,23 @@ impl Masks {
         }
         text
     }
+}
+
+/// Kinds without those that only the real server has, on purpose; `key` is their name.
+fn served(kinds: &[Value], key: &str) -> Vec<Value> {
+    let absent = |kind: &Value, key: &str| ABSENT.iter().any(|name| kind[key] == *name);
+    let mut served: Vec<Value> = kinds.iter().filter(|kind| !absent(kind, key)).cloned().collect();
+    for kind in &mut served {
+        let parent = kind["resource"].as_str().unwrap_or_default().to_owned();
+        if let Some(subs) = kind["subresources"].as_array_mut() {
+            let name = |sub: &Value| {
+                format!("{parent}/{}", sub["subresource"].as_str().unwrap_or_default())
+            };
+            subs.retain(|sub| !ABSENT.contains(&name(sub).as_str()));
+            subs.sort_by_key(name);
+        }
+    }
+    served
 }
 
 /// The message of a refusal with its causes in one order: that of the real server is a map's.

@@ -11,6 +11,9 @@ const PARTIAL: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v
 const PARTIAL_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
+/// Bytes that no body may have more of.
+const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
+
 /// The request of a step, with the values that were kept of the server
 /// that it goes to.
 pub(super) fn request(
@@ -20,6 +23,9 @@ pub(super) fn request(
     kept: &BTreeMap<String, String>,
 ) -> Request {
     let mut line = step.rest.replace("$ns", namespace);
+    if line.contains("$big") {
+        line = line.replace("$big", &"x".repeat(BODY_BYTES_MAX));
+    }
     for (name, value) in kept {
         line = line.replace(&format!("${name}"), value);
     }

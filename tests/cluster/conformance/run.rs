@@ -29,6 +29,7 @@ pub(super) struct Run<'a> {
     both: &'a Both,
     namespace: &'a str,
     user: String,
+    headers: Vec<(String, String)>,
     real: Memory,
     embedded: Memory,
 }
@@ -39,6 +40,7 @@ impl<'a> Run<'a> {
             both,
             namespace,
             user: "admin".to_owned(),
+            headers: Vec::new(),
             real: Memory::default(),
             embedded: Memory::default(),
         }
@@ -69,6 +71,16 @@ impl<'a> Run<'a> {
                 rest.clone_into(&mut self.user);
                 None
             }
+            "with" => {
+                let rest = rest.replace("$ns", self.namespace);
+                match rest.split_once(':') {
+                    Some((name, value)) => {
+                        self.headers.push((name.to_owned(), value.trim().to_owned()));
+                    }
+                    None => self.headers.clear(),
+                }
+                None
+            }
             "keep" => {
                 let (name, pointer) = rest.split_once(' ').expect("keep NAME POINTER");
                 self.real.keep(name, pointer);
@@ -93,7 +105,10 @@ impl<'a> Run<'a> {
     }
 
     fn requests(&self, step: &Step) -> (Request, Request) {
-        let request = |memory: &Memory| request(step, self.namespace, &self.user, &memory.kept);
+        let request = |memory: &Memory| Request {
+            headers: self.headers.clone(),
+            ..request(step, self.namespace, &self.user, &memory.kept)
+        };
         (request(&self.real), request(&self.embedded))
     }
 

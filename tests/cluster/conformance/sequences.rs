@@ -29,8 +29,7 @@ pub(super) fn check(runtime: &Runtime, both: &Both) -> Result<(), String> {
     let wanted = env::var("STEADFAST_CONFORMANCE_SEQUENCES").ok();
     let cases = wanted.and_then(|number| number.parse().ok()).unwrap_or(SEQUENCES);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    // Every run has the same sequences, and a longer run begins with those of a shorter one.
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let rng = random();
     let count = AtomicUsize::new(0);
     let outcome = TestRunner::new_with_rng(config, rng).run(&sequence(), |steps| {
         let namespace = format!("sequence-{}", count.fetch_add(1, Ordering::Relaxed));
@@ -47,6 +46,20 @@ pub(super) fn check(runtime: &Runtime, both: &Both) -> Result<(), String> {
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The same sequences in every run, and a longer run begins with those of a shorter one;
+/// `STEADFAST_TEST_SEED` has others.
+fn random() -> TestRng {
+    let given = env::var("STEADFAST_TEST_SEED").ok().and_then(|text| text.parse::<u64>().ok());
+    let Some(seed) = given else {
+        println!("STEADFAST_TEST_SEED is not set: the sequences are those of every run");
+        return TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    };
+    println!("STEADFAST_TEST_SEED={seed}");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
 /// First an apply that is complete, so that there is an object.

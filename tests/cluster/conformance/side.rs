@@ -29,11 +29,13 @@ pub(super) struct Request {
     pub content_type: String,
     pub accept: String,
     pub user: String,
+    /// Names and values of other headers.
+    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 /// An answer, before anything in it is masked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
     pub code: u16,
     pub content_type: String,
@@ -56,6 +58,10 @@ impl Side {
 
     /// Sends a request; the body of the answer is yet to come.
     pub(super) async fn open(&self, request: &Request) -> Response {
+        self.ask(request).await.expect("the server answers")
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Response, String> {
         let method = Method::from_bytes(request.method.as_bytes()).expect("it is a method");
         let mut sent = self.http.request(method, format!("{}{}", self.url, request.path));
         for (name, value) in [("content-type", &request.content_type), ("accept", &request.accept)]
@@ -64,19 +70,27 @@ impl Side {
                 sent = sent.header(name, value);
             }
         }
+        for (name, value) in &request.headers {
+            sent = sent.header(name, value);
+        }
         if let Some(token) = self.tokens.get(&request.user) {
             sent = sent.bearer_auth(token);
         }
         if !request.body.is_empty() {
             sent = sent.body(request.body.clone());
         }
-        let answer = tokio::time::timeout(DEADLINE, sent.send()).await;
-        answer.expect("the server answers in time").expect("the server answers")
+        match tokio::time::timeout(DEADLINE, sent.send()).await {
+            Ok(answer) => answer.map_err(|error| format!("(no answer: {error:?})")),
+            Err(_) => Err("(no answer in time)".to_owned()),
+        }
     }
 
-    /// Sends a request and waits for the whole answer.
+    /// Sends a request and waits for the whole answer. A connection that is cut is one, too.
     pub(super) async fn send(&self, request: &Request) -> Answer {
-        let response = self.open(request).await;
+        let response = match self.ask(request).await {
+            Ok(response) => response,
+            Err(why) => return Answer { body: Value::String(why), ..Answer::default() },
+        };
         let header = |name: &str| -> Vec<String> {
             let values = response.headers().get_all(name).iter();
             values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
@@ -84,11 +98,19 @@ impl Side {
         let (code, warnings) = (response.status().as_u16(), header("warning"));
         let content_type = header("content-type").join(", ");
         let text = match tokio::time::timeout(DEADLINE, response.text()).await {
-            Ok(text) => text.expect("the answer is complete"),
+            Ok(text) => {
+                text.unwrap_or_else(|error| format!("(an answer that breaks off: {error})"))
+            }
             // A difference, unless both do not end.
             Err(_) => "(an answer without end)".to_owned(),
         };
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        // YAML may be printed in many ways.
+        let body = if content_type == "application/yaml" {
+            serde_yaml::from_str(&text).ok()
+        } else {
+            serde_json::from_str(&text).ok()
+        };
+        let body = body.unwrap_or(Value::String(text));
         Answer { code, content_type, warnings, body }
     }
 }

@@ -123,6 +123,8 @@ impl Drop for Embedded {
 fn users() -> Vec<User> {
     let user = |name: &str, groups: &[&str], rights| User {
         name: name.to_owned(),
+        uid: name.to_owned(),
+        extra: std::collections::BTreeMap::new(),
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         rights,
     };

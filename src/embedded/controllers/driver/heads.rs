@@ -15,6 +15,8 @@ pub(super) struct Head {
     /// The uid of the managing controller; empty when there is none.
     pub(super) controller: String,
     pub(super) terminating: bool,
+    /// Of an object that is being deleted: what holds it.
+    pub(super) finalizers: Vec<String>,
     /// Of a pod.
     pub(super) labels: BTreeMap<String, String>,
     /// Of a Service.
@@ -43,6 +45,7 @@ struct Metadata {
     uid: String,
     owner_references: Vec<Reference>,
     deletion_timestamp: Option<String>,
+    finalizers: Vec<String>,
     labels: BTreeMap<String, String>,
 }
 
@@ -99,12 +102,14 @@ impl Head {
     }
 
     fn of(metadata: Metadata) -> Self {
+        let terminating = metadata.deletion_timestamp.is_some_and(|at| !at.is_empty());
         let controller = metadata.owner_references.iter().find(|owner| owner.controller);
         Self {
             uid: metadata.uid,
             controller: controller.map(|owner| owner.uid.clone()).unwrap_or_default(),
             owners: metadata.owner_references.into_iter().map(|owner| owner.uid).collect(),
-            terminating: metadata.deletion_timestamp.is_some_and(|at| !at.is_empty()),
+            terminating,
+            finalizers: if terminating { metadata.finalizers } else { Vec::new() },
             ..Self::default()
         }
     }

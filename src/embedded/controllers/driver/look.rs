@@ -211,7 +211,12 @@ impl<C: Cluster> Driver<C> {
         }
         let content = |id: &ObjectId| {
             let head = self.index.head(id)?;
-            Some(Content { id: id.clone(), uid: head.uid.clone(), terminating: head.terminating })
+            Some(Content {
+                id: id.clone(),
+                uid: head.uid.clone(),
+                terminating: head.terminating,
+                finalizers: head.finalizers.clone(),
+            })
         };
         let contents: Vec<Content> = self.index.members(name).filter_map(content).collect();
         namespaces::empty(namespace, &contents, now)

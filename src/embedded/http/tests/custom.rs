@@ -84,7 +84,7 @@ async fn a_definition_takes_its_objects_along() {
     assert!(object["metadata"]["deletionTimestamp"].is_string(), "{object}");
     let mut other = widget(&json!({}));
     other["metadata"]["name"] = json!("b");
-    assert_eq!(admin.post(WIDGETS, &other).await.0, 405);
+    assert_eq!(admin.post(WIDGETS, &other).await.0, 403);
     let none = json!({"metadata": {"finalizers": null}});
     admin.patch(&format!("{WIDGETS}/a"), "merge-patch+json", &none).await;
     assert_eq!(admin.get(&path).await.0, 404, "it went with the last of its objects");
