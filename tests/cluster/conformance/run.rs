@@ -182,8 +182,11 @@ impl Memory {
     async fn events(&mut self, count: usize) -> Value {
         let mut events = Vec::new();
         if let Some(watch) = &mut self.watch {
-            for _ in 0..count {
+            while events.len() < count {
                 let event = watch.next().await;
+                if is_of_its_own_accord(&event) {
+                    continue;
+                }
                 let over = event.is_null();
                 events.push(self.masks.mask(&event));
                 if over {
@@ -193,6 +196,11 @@ impl Memory {
         }
         Value::Array(events)
     }
+}
+
+/// Whether an event is a bookmark that a server sends now and then, whatever happens.
+fn is_of_its_own_accord(event: &Value) -> bool {
+    event["type"] == "BOOKMARK" && !event.to_string().contains("k8s.io/initial-events-end")
 }
 
 fn text(value: &Value) -> String {
