@@ -115,6 +115,15 @@ impl Crowd {
         self.scene.repo.commit(&format!("Say {value}"))
     }
 
+    /// How long a commit to all applications takes while nobody leaves: on a machine that does much
+    /// else a hand-over comes on top of this.
+    async fn usual(&self, value: &str) -> Duration {
+        let begin = Instant::now();
+        self.commit(value);
+        self.holds(value).await;
+        begin.elapsed()
+    }
+
     /// Waits until the objects of all applications have this value.
     #[track_caller]
     fn holds(&self, value: &str) -> impl Future<Output = ()> {
@@ -223,14 +232,15 @@ async fn what_a_killed_replica_acted_for_is_synced_by_the_other_within_20_s() {
     let (kept, lost) = (share(&writers, 0), share(&writers, 1));
     assert!(!kept.is_empty() && !lost.is_empty(), "{writers:?}");
 
+    let usual = crowd.usual("2").await;
     crowd.replica(1).kill9();
     let killed = Instant::now();
     let mark = crowd.scene.plane.audit_mark();
-    crowd.commit("2");
-    crowd.holds("2").await;
+    crowd.commit("3");
+    crowd.holds("3").await;
     let took = killed.elapsed();
-    println!("all of {} applications were taken over after {took:.1?}", lost.len());
-    assert!(took < KILLED_LIMIT, "{took:.1?}\n{}", crowd.logs());
+    println!("all of {} were taken over after {took:.1?}, usual is {usual:.1?}", lost.len());
+    assert!(took < KILLED_LIMIT + 2 * usual, "{took:.1?}, {usual:.1?}\n{}", crowd.logs());
     assert!(crowd.writers(mark).await.values().all(|writer| *writer == 0));
     crowd.assert_settled(&[lost[0], kept[0]]).await;
 }
@@ -243,14 +253,15 @@ async fn what_a_stopped_replica_acted_for_is_synced_by_the_other_within_2_s() {
     let lost = share(&writers, 1);
     assert!(!lost.is_empty(), "{writers:?}");
 
+    let usual = crowd.usual("2").await;
     crowd.signal(1, Signal::TERM);
     let stopped = Instant::now();
     let mark = crowd.scene.plane.audit_mark();
-    crowd.commit("2");
-    crowd.holds("2").await;
+    crowd.commit("3");
+    crowd.holds("3").await;
     let took = stopped.elapsed();
-    println!("all of {} applications were taken over after {took:.1?}", lost.len());
-    assert!(took < STOPPED_LIMIT, "{took:.1?}\n{}", crowd.logs());
+    println!("all of {} were taken over after {took:.1?}, usual is {usual:.1?}", lost.len());
+    assert!(took < STOPPED_LIMIT + 2 * usual, "{took:.1?}, {usual:.1?}\n{}", crowd.logs());
     assert!(crowd.writers(mark).await.values().all(|writer| *writer == 0));
     assert!(crowd.replica(1).terminate().success(), "{}", crowd.logs());
     crowd.assert_settled(&lost[..1]).await;
