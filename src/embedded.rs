@@ -6,6 +6,7 @@
 
 mod controllers;
 mod defaults;
+mod go;
 mod http;
 mod managed;
 mod openapi;

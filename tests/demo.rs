@@ -10,7 +10,7 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -216,7 +216,10 @@ fn it_ends_healthy_and_what_it_says_to_try_works_as_printed() {
         app["status"]["health"]["message"].as_str().is_some_and(|m| m.contains("ImagePullBackOff"))
     });
     let message = app["status"]["health"]["message"].to_string();
-    assert!(message.contains("pampam/cart") && message.contains("-broken"), "{message}");
+    let tag = demo.image();
+    let (_, tag) = tag.rsplit_once(':').expect("a tag");
+    assert!(tag.ends_with("-broken"), "{tag}");
+    assert!(message.contains("pampam/cart") && message.contains(tag), "{message}");
     if kubectl {
         let ready = "kubectl get deployment cart -n pampam -o jsonpath='{.status.readyReplicas}'";
         assert_eq!(demo.run(ready).stdout, "3", "the old pods stay");
@@ -296,14 +299,17 @@ fn a_directory_is_used_again_and_a_temporary_one_goes() {
     let second = command(&home, &args).output(None).expect("the program is executable");
     assert_eq!(second.status.code(), Some(2), "{}", second.stdout);
     assert!(second.stderr.contains("another demo runs in"), "{}", second.stderr);
-    let release = first.script("a new version");
-    first.run(&release);
+    first.run(&first.script("a new version"));
+    let released = Instant::now();
     let commit = first.head();
     assert_eq!(first.interrupt(), 0, "{}", first.process.log());
 
     // What was tried is there, and can be tried again.
     let again = Demo::start_in(&home, NAME, &args);
     again.says(&["pampam is Synced", &commit[..8]]);
+    // The version is the time, to the second.
+    let later = || (released.elapsed() >= Duration::from_secs(1)).then_some(());
+    eventually_blocking(LIMIT, "the next second", later);
     again.run(&again.script("a new version"));
     assert_ne!(again.head(), commit);
     again.says(&["pampam is Synced", &again.head()[..8]]);

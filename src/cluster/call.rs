@@ -195,9 +195,7 @@ impl Cluster {
         }
         if code == 429 { Ok(Attempt::TurnedAway(error)) } else { Err(error) }
     }
-}
 
-impl Cluster {
     /// Returns when every write that is under way now has been answered, or given up. Those that
     /// begin later ask for permission later.
     pub async fn writes_landed(&self) {

@@ -31,7 +31,7 @@ use serde_json::Value;
 
 use crate::object::GroupVersionKind;
 
-pub(crate) use cause::Cause;
+pub(crate) use cause::{Cause, list, text};
 pub(crate) use names::path_segment;
 
 /// What is wrong with a new object.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::object::{GroupVersionKind, meta};
+use crate::{
+    embedded::validate::{list, text},
+    object::{GroupVersionKind, meta},
+};
 
 /// The advice to whoever made an object.
 pub(crate) fn of_new(gvk: &GroupVersionKind, object: &Value) -> Vec<String> {
@@ -204,12 +207,4 @@ fn fractions(amount: Option<&Value>, field: &str, said: &mut Vec<String>) {
             "{field}: fractional byte value {text:?} is invalid, must be an integer"
         ));
     }
-}
-
-fn list<'a>(parent: &'a Value, key: &str) -> &'a [Value] {
-    parent.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn text<'a>(parent: &'a Value, key: &str) -> &'a str {
-    parent.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -25,6 +25,12 @@ impl Fingerprint {
     pub fn of(target: &Target, own: &FieldSet, live: &Value) -> Self {
         Self { desired: target.digest, own: own.digest(), values: own.digest_values(live) }
     }
+
+    /// The same of an object in the live store; `None` when we never applied it.
+    pub fn of_live(target: &Target, live: &LiveObject) -> Option<Self> {
+        let (own, values) = live.digests()?;
+        Some(Self { desired: target.digest, own, values })
+    }
 }
 
 /// One field that is not as Git says.
@@ -60,10 +66,9 @@ pub enum Verdict {
 ///
 /// `known` is the fingerprint of the last time the two agreed, `None` after a restart.
 pub fn compare(target: &Target, live: &LiveObject, known: Option<&Fingerprint>) -> Verdict {
-    let (Some(own), Some((digest, values))) = (&live.own, live.digests()) else {
+    let (Some(own), Some(seen)) = (&live.own, Fingerprint::of_live(target, live)) else {
         return Verdict::Unmanaged;
     };
-    let seen = Fingerprint { desired: target.digest, own: digest, values };
     if known == Some(&seen) {
         return Verdict::Clean(None);
     }

@@ -8,8 +8,6 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::sync::handle::Place;
-
 use super::{App, openapi};
 
 /// Answers as long as the process can answer at all.
@@ -27,8 +25,7 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, String) {
 
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     app.handle.measure(&app.metrics);
-    let is_ours = |name: &str| app.handle.place(name) == Place::Here;
-    let text = app.metrics.render(&app.handle.board, is_ours);
+    let text = app.metrics.render(&app.handle.board, |name| app.handle.acts_for(name));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

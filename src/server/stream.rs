@@ -21,7 +21,6 @@ use tokio::{
 use crate::{
     object::meta,
     report::board::{Change, ChangeKind},
-    sync,
 };
 
 use super::{
@@ -229,7 +228,7 @@ pub(super) async fn resource_tree(
         let mut last = Value::Null;
         loop {
             // Whoever asks again is led to the replica that acts for it now.
-            if handle.place(&name) != sync::handle::Place::Here {
+            if !handle.acts_for(&name) {
                 return None;
             }
             let tree = shapes::tree(&handle.nodes(&name)?, &filter);

@@ -180,6 +180,11 @@ impl Handle {
         self.loop_.as_ref().map(|(ctx, _)| ctx.sources.pushed(url)).unwrap_or_default()
     }
 
+    /// Whether this process acts for an application.
+    pub(crate) fn acts_for(&self, app: &str) -> bool {
+        self.loop_.as_ref().is_none_or(|(ctx, _)| ctx.members.acts(app))
+    }
+
     /// Where an application is worked on.
     pub(crate) fn place(&self, app: &str) -> Place {
         self.loop_.as_ref().map_or(Place::Here, |(ctx, _)| ctx.members.place(app))

@@ -340,8 +340,7 @@ async fn ask(ctx: &Context, seen: &mut Seen, live: &LiveObject, memory: &mut Mem
         },
     };
     if clean {
-        if let Some(own) = &live.own {
-            let print = Fingerprint::of(&seen.subject.target, own, &live.value());
+        if let Some(print) = Fingerprint::of_live(&seen.subject.target, live) {
             memory.fingerprints.insert(live.id.clone(), print);
         }
         ctx.store.settle(&live.id);

@@ -70,10 +70,8 @@ impl Bare {
 
     /// The same from a server that may be away; says whether it was written.
     pub(crate) async fn try_merge(&self, path: &str, patch: &Value) -> bool {
-        let url = format!("{}{path}?fieldManager=somebody", self.url);
-        let request = self.client.patch(url).bearer_auth(&self.token);
-        let request = request.header("content-type", "application/merge-patch+json");
-        let answer = request.body(patch.to_string()).send().await;
+        let path = format!("{path}?fieldManager=somebody");
+        let answer = self.send(&path, "merge-patch+json", &patch.to_string()).await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
@@ -84,11 +82,15 @@ impl Bare {
     }
 
     async fn patch(&self, path: &str, kind: &str, body: &str) {
-        let request = self.client.patch(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        let request = request.header("content-type", format!("application/{kind}"));
-        let answer = request.body(body.to_owned()).send().await.expect("the API server answers");
+        let answer = self.send(path, kind, body).await.expect("the API server answers");
         let code = answer.status();
         let body = answer.text().await.expect("the answer ends");
         assert!(code.is_success(), "{path}: {code}: {body}");
+    }
+
+    async fn send(&self, path: &str, kind: &str, body: &str) -> reqwest::Result<reqwest::Response> {
+        let request = self.client.patch(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let request = request.header("content-type", format!("application/{kind}"));
+        request.body(body.to_owned()).send().await
     }
 }

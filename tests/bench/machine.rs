@@ -1,4 +1,4 @@
-//! What the machine is, and what a process takes of it.
+//! What the machine is.
 
 use std::fs;
 

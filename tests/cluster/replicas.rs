@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    process::ExitStatus,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -148,6 +149,27 @@ impl Crowd {
         }
     }
 
+    /// Ends replica 1, which acted for `lost` applications, and waits until replica 0 has synced a
+    /// commit to all of them, which has to take no longer than is promised.
+    async fn hand_over(&self, lost: usize, limit: Duration, end: impl FnOnce(&Self)) {
+        let usual = self.usual("2").await;
+        end(self);
+        let ended = Instant::now();
+        let mark = self.scene.plane.audit_mark();
+        self.commit("3");
+        self.holds("3").await;
+        let took = ended.elapsed();
+        println!("all of {lost} were taken over after {took:.1?}, usual is {usual:.1?}");
+        assert!(took < limit + 2 * usual, "{took:.1?}, {usual:.1?}\n{}", self.logs());
+        assert!(self.writers(mark).await.values().all(|writer| *writer == 0));
+    }
+
+    /// Waits until a replica has ended by itself; returns how.
+    async fn ended(&self, replica: usize) -> ExitStatus {
+        let look = async || self.replica(replica).status();
+        eventually(LIMIT, &format!("replica {replica} to end"), look).await
+    }
+
     fn logs(&self) -> String {
         let logs = (0..=self.others.len()).map(|number| {
             let log = self.replica(number).log();
@@ -232,16 +254,7 @@ async fn what_a_killed_replica_acted_for_is_synced_by_the_other_within_20_s() {
     let (kept, lost) = (share(&writers, 0), share(&writers, 1));
     assert!(!kept.is_empty() && !lost.is_empty(), "{writers:?}");
 
-    let usual = crowd.usual("2").await;
-    crowd.replica(1).kill9();
-    let killed = Instant::now();
-    let mark = crowd.scene.plane.audit_mark();
-    crowd.commit("3");
-    crowd.holds("3").await;
-    let took = killed.elapsed();
-    println!("all of {} were taken over after {took:.1?}, usual is {usual:.1?}", lost.len());
-    assert!(took < KILLED_LIMIT + 2 * usual, "{took:.1?}, {usual:.1?}\n{}", crowd.logs());
-    assert!(crowd.writers(mark).await.values().all(|writer| *writer == 0));
+    crowd.hand_over(lost.len(), KILLED_LIMIT, |crowd| crowd.replica(1).kill9()).await;
     crowd.assert_settled(&[lost[0], kept[0]]).await;
 }
 
@@ -253,19 +266,9 @@ async fn what_a_stopped_replica_acted_for_is_synced_by_the_other_within_2_s() {
     let lost = share(&writers, 1);
     assert!(!lost.is_empty(), "{writers:?}");
 
-    let usual = crowd.usual("2").await;
-    crowd.signal(1, Signal::TERM);
-    let stopped = Instant::now();
-    let mark = crowd.scene.plane.audit_mark();
-    crowd.commit("3");
-    crowd.holds("3").await;
-    let took = stopped.elapsed();
-    println!("all of {} were taken over after {took:.1?}, usual is {usual:.1?}", lost.len());
-    assert!(took < STOPPED_LIMIT + 2 * usual, "{took:.1?}, {usual:.1?}\n{}", crowd.logs());
-    assert!(crowd.writers(mark).await.values().all(|writer| *writer == 0));
+    crowd.hand_over(lost.len(), STOPPED_LIMIT, |crowd| crowd.signal(1, Signal::TERM)).await;
     // It may still be busy with its end, and a second signal would cut that short.
-    let ended = async || crowd.replica(1).status();
-    let status = eventually(LIMIT, "the stopped replica to end", ended).await;
+    let status = crowd.ended(1).await;
     assert!(status.success(), "{}", crowd.logs());
     crowd.assert_settled(&lost[..1]).await;
 }
@@ -292,8 +295,7 @@ async fn a_paused_replica_writes_nothing_any_more_once_it_goes_on() {
     crowd.commit("3");
     crowd.scene.target.delete("configmap", lost[0]);
     crowd.signal(1, Signal::CONT);
-    let ended = async || crowd.replica(1).status();
-    let status = eventually(LIMIT, "the paused replica to end", ended).await;
+    let status = crowd.ended(1).await;
     assert!(!status.success());
     let log = crowd.replica(1).log();
     assert!(log.contains("has lost its Lease"), "{log}");

@@ -13,6 +13,7 @@ pub mod controller;
 pub mod plane;
 pub mod process;
 pub mod proxy;
+pub mod random;
 pub mod repo;
 pub mod testbed;
 pub mod usage;

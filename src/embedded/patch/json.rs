@@ -6,6 +6,7 @@ use super::{
     PatchError,
     PatchError::{Invalid, Unprocessable},
 };
+use crate::embedded::go::json_kind;
 
 /// Bytes that copies may add: each can double what is there, so that a few dozen would fill any
 /// memory. The real server takes its limit of a body for this too.
@@ -14,7 +15,7 @@ const COPIED_BYTES_MAX: usize = 3 << 20;
 /// Does all operations. How many there may be is for the caller to say.
 pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, PatchError> {
     let Value::Array(operations) = patch else {
-        let found = kind(patch);
+        let found = json_kind(patch);
         return Err(Invalid(format!(
             "json: cannot unmarshal {found} into Go value of type jsonpatch.Patch"
         )));
@@ -23,7 +24,7 @@ pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, PatchError> 
     let mut copied_bytes = 0;
     for operation in operations {
         let Value::Object(fields) = operation else {
-            let found = kind(operation);
+            let found = json_kind(operation);
             return Err(Invalid(format!(
                 "json: cannot unmarshal {found} into Go value of type jsonpatch.Operation"
             )));
@@ -32,18 +33,6 @@ pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, PatchError> 
         operation.apply(&mut document, &mut copied_bytes).map_err(Unprocessable)?;
     }
     Ok(document)
-}
-
-/// A value as Go's decoder calls it.
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 struct Operation<'a> {

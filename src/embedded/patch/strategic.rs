@@ -9,6 +9,7 @@ use super::{
     order,
 };
 use crate::embedded::{
+    go,
     managed::go_value,
     schema::{Node, Shape},
 };
@@ -229,11 +230,6 @@ pub(super) fn bad_format(what: &str) -> PatchError {
 fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "%!s(<nil>)",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
+        other => go::type_name(other),
     }
 }

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::{Validation, duplicates, set_meta};
 use crate::{
     embedded::{
-        defaults, protobuf,
+        defaults,
+        go::json_kind,
+        protobuf,
         registry::Kind,
         schema::{self, Node},
         status::Status,
@@ -64,21 +66,17 @@ pub(crate) fn sent(
         serde_json::from_slice(body).map_err(|error| unrecognized(&json_fault(&error)))?;
     for key in ["apiVersion", "kind"] {
         if let Some(found @ (Value::Number(_) | Value::Bool(_))) = object.get(key) {
-            let found = if found.is_number() { "number" } else { "bool" };
+            let found = json_kind(found);
             return Err(unrecognized(&format!(
                 "json: cannot unmarshal {found} into Go struct field .{key} of type string"
             )));
         }
     }
-    let found = match &object {
-        Value::Null => return Ok((Value::from(serde_json::Map::new()), Vec::new())),
-        Value::Object(_) => "",
-        Value::Array(_) => "array",
-        Value::String(_) => "string",
-        Value::Number(_) => "number",
-        Value::Bool(_) => "bool",
-    };
-    if !found.is_empty() {
+    if object.is_null() {
+        return Ok((Value::from(serde_json::Map::new()), Vec::new()));
+    }
+    if !object.is_object() {
+        let found = json_kind(&object);
         return Err(unrecognized(&format!(
             "json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \
              \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
@@ -140,13 +138,10 @@ pub(super) fn configuration(body: &[u8]) -> Result<Value, Status> {
         b"" | b"null" => return Ok(Value::from(serde_json::Map::new())),
         body => yaml(body)?,
     };
-    let what = match &found {
-        Value::Array(_) => "array",
-        Value::String(_) => "string",
-        Value::Number(_) => "number",
-        Value::Bool(_) => "bool",
-        Value::Object(_) | Value::Null => return Ok(found),
-    };
+    if found.is_object() || found.is_null() {
+        return Ok(found);
+    }
+    let what = json_kind(&found);
     Err(Status::bad_request(format!(
         "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal \
          {what} into Go value of type map[string]interface {{}}"

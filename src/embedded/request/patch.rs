@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     embedded::{
+        go::json_kind,
         managed::{self, Refusal},
         patch::{self, PatchError},
         registry::Kind,
@@ -86,14 +87,10 @@ impl Patch {
         let body: Value = serde_json::from_slice(body).map_err(|error| {
             Status::bad_request(format!("{said}{}", decode::json_fault(&error)))
         })?;
-        let found = match &body {
-            Value::Object(_) => "object",
-            Value::Array(_) => "array",
-            Value::String(_) => "string",
-            Value::Number(_) => "number",
-            Value::Bool(_) => "bool",
-            Value::Null => return Ok(body),
-        };
+        if body.is_null() {
+            return Ok(body);
+        }
+        let found = json_kind(&body);
         let (fits, wanted) = match form {
             PatchKind::Json => (found == "array", "[]handlers.jsonPatchOp"),
             _ => (found == "object", "map[string]interface {}"),
@@ -144,11 +141,8 @@ impl Patch {
         };
         let patched = patched.map_err(unpatched)?;
         let kind = match patched.pointer("/spec/replicas") {
-            Some(Value::String(_)) => "string",
-            Some(Value::Bool(_)) => "bool",
-            Some(Value::Array(_)) => "array",
-            Some(Value::Object(_)) => "object",
-            _ => return Ok(patched),
+            None | Some(Value::Null | Value::Number(_)) => return Ok(patched),
+            Some(other) => json_kind(other),
         };
         let why = format!(
             "json: cannot unmarshal {kind} into Go struct field ScaleSpec.spec.replicas of type \

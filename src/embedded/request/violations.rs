@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::embedded::{
-    managed,
+    go, managed,
     registry::{Kind, Sub},
     schema::{Node, Violation},
     status::Status,
@@ -82,15 +82,7 @@ fn scale_violation(pointer: &str, object: &Value) -> Option<Cause> {
 }
 
 fn inaccessible(field: &str, found: &Value, wanted: &str) -> Cause {
-    let kind = match found {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
-    };
+    let kind = go::type_name(found);
     let found = managed::go_value(found);
     let message = format!(
         "Invalid value: 0: {field} accessor error: {found} is of the type {kind}, expected {wanted}"

@@ -10,7 +10,7 @@ use super::{
     Node,
     form::{Form, Scalar},
 };
-use crate::object::quantity::Quantity;
+use crate::{embedded::go::json_kind, object::quantity::Quantity};
 
 /// The paths of fields that the schema doesn't name: `spec.template.spec.containers[0].imag`.
 pub(crate) fn unknown_fields(node: Node<'_>, object: &Value) -> Vec<String> {
@@ -132,7 +132,7 @@ fn wrong<'s>(node: Node<'s>, value: &'s Value, place: &mut Place<'s>) -> Option<
         (Form::List(_), Value::Array(items)) => {
             items.iter().find_map(|item| wrong(node.items()?, item, place))
         }
-        (_, value) => Some(place.mismatch(&kind_of(value), &go_type(node))),
+        (_, value) => Some(place.mismatch(json_kind(value), &go_type(node))),
     }
 }
 
@@ -157,7 +157,7 @@ fn inlined(holder: &str, field: &str) -> Option<&'static str> {
 }
 
 fn wrong_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Option<String> {
-    let kind = kind_of(value);
+    let kind = json_kind(value);
     match (scalar, value) {
         (Scalar::Bytes, Value::String(text)) if place.converts => {
             wrong_base64(text).map(|why| format!("error decoding from json: {why}"))
@@ -175,15 +175,15 @@ fn wrong_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Option<Stri
             let is_too_large = !fits(Scalar::Int32, number);
             is_too_large.then(|| place.mismatch(&format!("number {number}"), "int32"))
         }
-        (Scalar::IntOrString, _) => Some(place.mismatch(&kind, "int32")),
+        (Scalar::IntOrString, _) => Some(place.mismatch(kind, "int32")),
         (Scalar::Quantity, value) => Quantity::of(value).is_none().then(|| QUANTITY.to_owned()),
         (Scalar::Time, Value::String(text)) => wrong_time(text, "2006-01-02T15:04:05Z07:00"),
         (Scalar::MicroTime, Value::String(text)) => {
             wrong_time(text, "2006-01-02T15:04:05.000000Z07:00")
         }
-        (Scalar::Time | Scalar::MicroTime, _) => Some(place.mismatch(&kind, "string")),
-        (Scalar::String, _) => Some(place.mismatch(&kind, place.text_type())),
-        _ => Some(place.mismatch(&kind, go_scalar(scalar))),
+        (Scalar::Time | Scalar::MicroTime, _) => Some(place.mismatch(kind, "string")),
+        (Scalar::String, _) => Some(place.mismatch(kind, place.text_type())),
+        _ => Some(place.mismatch(kind, go_scalar(scalar))),
     }
 }
 
@@ -207,18 +207,6 @@ fn wrong_time(text: &str, layout: &str) -> Option<String> {
         return None;
     }
     Some(format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))
-}
-
-fn kind_of(value: &Value) -> String {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-    .to_owned()
 }
 
 pub(super) fn go_scalar(scalar: Scalar) -> &'static str {

@@ -98,7 +98,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// The text of a field; empty when absent.
-pub(super) fn text<'a>(parent: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(parent: &'a Value, key: &str) -> &'a str {
     parent.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -108,7 +108,7 @@ pub(super) fn number(parent: &Value, key: &str) -> Option<i64> {
 }
 
 /// The items of a list; none where it is absent.
-pub(super) fn list<'a>(parent: &'a Value, key: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(parent: &'a Value, key: &str) -> &'a [Value] {
     parent.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 

@@ -10,7 +10,7 @@ use super::{
     },
     metadata, names,
 };
-use crate::object::meta;
+use crate::{embedded::go::json_kind, object::meta};
 
 const DATA_BYTES_MAX: usize = 1024 * 1024;
 /// Above this, priorities belong to the system.
@@ -85,12 +85,7 @@ fn docker(secret: &Value, key: &str, found: &mut Vec<Cause>) {
     let why = match serde_json::from_slice::<Value>(&bytes) {
         Ok(Value::Object(_) | Value::Null) => return,
         Ok(other) => {
-            let kind = match other {
-                Value::Array(_) => "array",
-                Value::String(_) => "string",
-                Value::Bool(_) => "bool",
-                _ => "number",
-            };
+            let kind = json_kind(&other);
             format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
         }
         Err(error) if error.is_eof() => "unexpected end of JSON input".to_owned(),

@@ -260,7 +260,7 @@ impl Members {
         }
         let leaving = async {
             cluster.writes_landed().await;
-            let own = shared.lock().names().next().unwrap_or_default().to_owned();
+            let own = shared.lock().own().to_owned();
             loop {
                 // A renewal may be on its way: the version is the one that is there.
                 if let Ok(live) = cluster.read_lease(namespace, &own).await {

@@ -169,9 +169,14 @@ impl Roll {
         rank::owner(self.names(), app).unwrap_or(&self.own)
     }
 
+    /// Our own name.
+    pub(crate) fn own(&self) -> &str {
+        &self.own
+    }
+
     /// All members, us included.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.own.as_str()).chain(self.others.keys().map(String::as_str))
+        std::iter::once(self.own()).chain(self.others.keys().map(String::as_str))
     }
 
     /// The address of another member.

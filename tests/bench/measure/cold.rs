@@ -35,10 +35,9 @@ pub(super) async fn measure(rig: &mut Rig, floor: &Floor, figures: &mut Vec<Figu
 
     figures.push(Figure::new("cold sync, to healthy", (end - begin).as_secs_f64(), "s"));
     figures.push(Figure::new("cold sync, to healthy", healthy, "objects/s"));
-    let ratio = |floor: f64| Figure::new("", healthy / floor, "");
-    let named = |figure: Figure, name: &str| Figure { name: name.to_owned(), ..figure };
-    figures.push(named(ratio(floor.created), "cold sync / floor").at_least(0.8));
-    figures.push(named(ratio(floor.available), "cold sync / floor until available"));
+    let ratio = |name: &str, floor: f64| Figure::new(name, healthy / floor, "");
+    figures.push(ratio("cold sync / floor", floor.created).at_least(0.8));
+    figures.push(ratio("cold sync / floor until available", floor.available));
     let (objects, apps) = (number(objects), number(apps));
     figures.push(Figure::new("cold sync: applies per object", applied / objects, "").at_most(1.0));
     figures.push(

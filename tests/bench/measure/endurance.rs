@@ -21,6 +21,7 @@ const CORRECTIONS_MAX: usize = 3;
 
 pub(super) async fn measure(rig: &mut Rig, commits: usize, figures: &mut Vec<Figure>) {
     let apps = rig.load.apps;
+    let drifts_max = apps * (MAPS - 1) * CORRECTIONS_MAX;
     // The first tenth fills what is filled once: caches, the history of each application.
     let mut memory = Vec::new();
     let (mut done, mut drifted) = (0, 0);
@@ -37,15 +38,14 @@ pub(super) async fn measure(rig: &mut Rig, commits: usize, figures: &mut Vec<Fig
         }
         rig.maps.value(&changed[changed.len() - 1], &last.1).await;
         rig.all_done(&last.0).await;
-        let wanted = (done + changed.len()) * DRIFTS;
-        drift(rig, drifted..wanted.min(apps * (MAPS - 1) * CORRECTIONS_MAX)).await;
+        let wanted = ((done + changed.len()) * DRIFTS).min(drifts_max);
+        drift(rig, drifted..wanted).await;
         (done, drifted) = (done + changed.len(), wanted);
         memory.push(rig.memory().0);
         say(&format!("endurance: {done} commits, {:.1} MiB", memory[memory.len() - 1]));
     }
     let settled = memory[memory.len() / 10];
     let end = memory[memory.len() - 1];
-    let drifted = drifted.min(apps * (MAPS - 1) * CORRECTIONS_MAX);
     figures.push(Figure::new("endurance: commits", number(commits), ""));
     figures.push(Figure::new("endurance: drifts put back", number(drifted), ""));
     figures.push(Figure::new("endurance: memory after a tenth of it", settled, "MiB"));

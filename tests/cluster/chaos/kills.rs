@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::rig::{Maps, half_renamed};
-use crate::common::{PATH, Scene, is_deployed};
+use crate::{
+    common::{PATH, Scene, is_deployed},
+    support::random::Random,
+};
 
 /// Kills in the middle of a sync.
 const KILLS: usize = 20;
@@ -13,29 +16,6 @@ const HALF: usize = 100;
 /// What commit number `round` wants: each renames half of the objects.
 fn wanted(round: usize) -> Maps {
     half_renamed(HALF, round, round)
-}
-
-/// Numbers that look random, the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    /// From `STEADFAST_TEST_SEED`, or by the clock. Prints the seed.
-    fn new() -> Self {
-        let given = std::env::var("STEADFAST_TEST_SEED").ok().and_then(|text| text.parse().ok());
-        let clock = || std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos();
-        let seed = given.unwrap_or_else(|| u64::try_from(clock() & 0xffff_ffff).expect("32 bits"));
-        println!("STEADFAST_TEST_SEED={seed}");
-        Self(seed ^ 0x9e37_79b9_7f4a_7c15)
-    }
-
-    /// Something below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        // xorshift64*, Vigna 2016.
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end.max(1)
-    }
 }
 
 /// Kills the controller once it has sent `requests` more, or has done all that `commit` wants.
