@@ -45,7 +45,7 @@ fn parts(board: &Arc<Board>, access: Access) -> Parts {
 
 async fn served() -> Served {
     let board = Arc::new(Board::default());
-    board.publish("web", json!({"metadata": {"name": "web"}}));
+    board.publish("web", &json!({"metadata": {"name": "web"}}));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let stop = CancellationToken::new();
@@ -104,7 +104,7 @@ async fn stopping_ends_streams_and_idle_connections_at_once() {
     until(&mut stream, "\"ADDED\"").await;
     let mut idle = send(address, "localhost", "/healthz").await;
     until(&mut idle, "ok").await;
-    server.board.publish("web", json!({"metadata": {"name": "web"}, "spec": {}}));
+    server.board.publish("web", &json!({"metadata": {"name": "web"}, "spec": {}}));
     until(&mut stream, "\"MODIFIED\"").await;
     let asked = Instant::now();
     stopped(server).await;

@@ -183,7 +183,7 @@ impl Job<'_> {
         let unnamed = |path: &&FieldPath| path.get(body).is_none();
         let yields: Vec<FieldPath> = self.step.yields.iter().filter(unnamed).cloned().collect();
         let live = if yields.is_empty() { None } else { (self.run.live)(&self.step.id) };
-        let own = live.as_ref().and_then(|live| live.own.as_ref());
+        let own = live.as_ref().and_then(|live| live.own.as_deref());
         if !own.is_some_and(|own| yields.iter().any(|path| own.covers(path))) {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     cluster::fake::{Server, status},
-    object::{GroupVersionKind, meta},
+    object::{GroupVersionKind, Packed, meta},
     plan::Action,
 };
 
@@ -125,7 +125,7 @@ fn live(step: &Step, version: &str) -> Arc<LiveObject> {
         uid: "u".into(),
         resource_version: version.into(),
         app: None,
-        body: "{}".into(),
+        body: Packed::of(&json!({})),
         own: None,
         others: None,
         has_owner: false,

@@ -119,7 +119,7 @@ async fn compare(args: DiffArgs, client: &Client, ui: &mut Ui) -> Result<Answer,
             let Some(manifests) = offline(path, &directory_of(&app), ui)? else {
                 return Ok(Answer::Unreadable);
             };
-            Some(manifests.into_iter().map(|manifest| manifest.value).collect())
+            Some(manifests.into_iter().map(|manifest| manifest.value()).collect())
         }
         (None, Some(revision)) => Some(rendered(client, &name, Some(revision)).await?),
         (None, None) => None,

@@ -72,7 +72,7 @@ pub(super) fn run(args: RenderArgs, ui: &mut Ui) -> Result<Answer, CommandError>
         let Some(manifests) = offline(Path::new(&target), &source, ui)? else {
             return Ok(Answer::Unreadable);
         };
-        manifests.into_iter().map(|manifest| manifest.value).collect()
+        manifests.into_iter().map(|manifest| manifest.value()).collect()
     } else if looks_like_a_path(&target) {
         return Err(CommandError::user(format!("{target}: no such file or directory")));
     } else {

@@ -9,7 +9,7 @@
 //! whether that can be relied on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
@@ -28,9 +28,12 @@ use crate::object::{GroupKind, LiveObject, ObjectId, Turn};
 mod children;
 mod follow;
 mod index;
+mod needs;
 mod reduce;
+mod shapes;
 
 use index::Index;
+use needs::Needs;
 pub use reduce::{child_kinds, own_fields};
 
 /// A watch that nobody needs any more is kept this long: applications are often re-created.
@@ -109,20 +112,7 @@ struct Inner<C> {
 struct State<C> {
     index: Index<C>,
     /// Kinds that each application needs, child kinds included.
-    needs: BTreeMap<String, BTreeSet<GroupKind>>,
-}
-
-impl<C> State<C> {
-    fn needed(&self) -> BTreeSet<GroupKind> {
-        self.needs.values().flatten().cloned().collect()
-    }
-
-    fn apps_of(&self, kind: &GroupKind) -> BTreeSet<String> {
-        let of_kind = |(app, kinds): (&String, &BTreeSet<GroupKind>)| {
-            kinds.contains(kind).then(|| app.clone())
-        };
-        self.needs.iter().filter_map(of_kind).collect()
-    }
+    needs: Needs,
 }
 
 impl<C: PartialEq + Send + Sync + 'static> Store<C> {
@@ -138,7 +128,7 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
                 cluster,
                 reduce: Box::new(reduce),
                 changed: Box::new(changed),
-                state: RwLock::new(State { index: Index::default(), needs: BTreeMap::new() }),
+                state: RwLock::new(State { index: Index::default(), needs: Needs::default() }),
                 wake: Notify::new(),
             }),
         }
@@ -150,28 +140,27 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
         let below: Vec<GroupKind> = kinds.iter().flat_map(child_kinds).collect();
         kinds.extend(below);
         let mut state = self.inner.write();
-        if state.needs.get(app) == Some(&kinds) {
-            return;
-        }
         for kind in &kinds {
             // From now on our own writes of this kind are kept.
             state.index.expect(kind);
         }
-        state.needs.insert(app.to_owned(), kinds);
+        let changed = state.needs.set(app, kinds);
         drop(state);
-        self.inner.wake.notify_one();
+        if changed {
+            self.inner.wake.notify_one();
+        }
     }
 
     /// The application is gone: it needs nothing any more.
     pub fn forget(&self, app: &str) {
-        if self.inner.write().needs.remove(app).is_some() {
+        if self.inner.write().needs.set(app, BTreeSet::new()) {
             self.inner.wake.notify_one();
         }
     }
 
     /// The kinds that an application needs, those of children included.
     pub fn list_kinds(&self, app: &str) -> BTreeSet<GroupKind> {
-        self.inner.read().needs.get(app).cloned().unwrap_or_default()
+        self.inner.read().needs.of(app)
     }
 
     /// What is known of one object.
@@ -271,7 +260,7 @@ impl<C: PartialEq + Send + Sync + 'static> Store<C> {
         tasks: &mut JoinSet<()>,
     ) -> Option<Instant> {
         let mut state = self.inner.write();
-        let needed = state.needed();
+        let needed = state.needs.kinds();
         for kind in &needed {
             let running = running.entry(kind.clone()).or_insert_with(|| {
                 let task = follow::follow(Arc::clone(&self.inner), kind.clone());

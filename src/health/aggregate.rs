@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Health, HealthStatus};
-use crate::object::{ObjectId, is_hook, meta};
+use crate::object::{ObjectId, Packed, hook, is_hook, meta};
 
 /// Causes that the message of an application names.
 const CAUSES_MAX: usize = 3;
@@ -26,8 +26,12 @@ pub struct Part<'a> {
 /// Whether an object has a say in the health of the application with the id `app`: not so hooks
 /// (Skip among them), objects annotated `argocd.argoproj.io/ignore-healthcheck: "true"` and the
 /// application itself.
-pub fn counts(app: &ObjectId, id: &ObjectId, object: &Value) -> bool {
-    id != app && !is_hook(object) && meta::annotation(object, IGNORE_HEALTHCHECK) != Some("true")
+pub fn counts(app: &ObjectId, id: &ObjectId, object: &Packed) -> bool {
+    let exempt = |object: &Value| {
+        is_hook(object) || meta::annotation(object, IGNORE_HEALTHCHECK) == Some("true")
+    };
+    let may_be = object.mentions(&[hook::ANNOTATION, hook::HELM_ANNOTATION, IGNORE_HEALTHCHECK]);
+    id != app && !(may_be && exempt(&object.tree()))
 }
 
 /// The worst health among the parts, and up to three that caused it, in words.
@@ -160,12 +164,14 @@ mod tests {
     #[test]
     fn hooks_ignored_objects_and_the_application_itself_have_no_say() {
         let (app, pod) = (id("Application", "shop"), id("Pod", "a"));
-        let with = |key: &str, value: &str| json!({"metadata": {"annotations": {key: value}}});
-        assert!(counts(&app, &pod, &json!({})));
+        let with = |key: &str, value: &str| {
+            Packed::of(&json!({"metadata": {"annotations": {key: value}}}))
+        };
+        assert!(counts(&app, &pod, &Packed::of(&json!({}))));
         assert!(counts(&app, &pod, &with(IGNORE_HEALTHCHECK, "false")));
         assert!(!counts(&app, &pod, &with(IGNORE_HEALTHCHECK, "true")));
         assert!(!counts(&app, &pod, &with("argocd.argoproj.io/hook", "Skip")));
         assert!(!counts(&app, &pod, &with("helm.sh/hook", "pre-install")));
-        assert!(!counts(&app, &app, &json!({})));
+        assert!(!counts(&app, &app, &Packed::of(&json!({}))));
     }
 }

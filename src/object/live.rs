@@ -1,10 +1,10 @@
 //! A tracked object as it was last seen in the cluster.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::{FieldSet, GroupVersionKind, ObjectId};
+use super::{FieldSet, GroupVersionKind, ObjectId, Packed};
 
 /// A live object that some application tracks or wants, kept as compact JSON.
 ///
@@ -22,11 +22,11 @@ pub struct LiveObject {
     pub resource_version: String,
     /// Application named by a tracking id that names this very object.
     pub app: Option<String>,
-    /// The object without `managedFields`, as compact JSON text: a third of the memory of a tree.
-    pub body: Box<str>,
+    /// The object without `managedFields`.
+    pub body: Packed,
     /// The fields that our apply owns (manager `steadfast`, operation Apply, no subresource);
-    /// `None` when we never applied the object.
-    pub own: Option<FieldSet>,
+    /// `None` when we never applied the object. Objects with the same fields share one set.
+    pub own: Option<Arc<FieldSet>>,
     /// The other managers' entries, kept only while they may be asked for: until a pass has found
     /// the object clean.
     pub others: Option<Vec<Manager>>,
@@ -40,20 +40,21 @@ pub struct LiveObject {
 
 impl LiveObject {
     /// The object as a JSON tree, without `managedFields`.
-    ///
-    /// # Panics
-    ///
-    /// When `body` is not JSON; whoever fills it writes it from a tree.
     pub fn value(&self) -> Value {
-        serde_json::from_str(&self.body).expect("the body was written by serde_json")
+        self.body.tree()
     }
 
     /// Digests of the set of fields that we own, and of the values at them; `None` when we never
-    /// applied the object. The body is read once for it: an application is looked at whenever one
-    /// of its objects changes, and the others have not.
+    /// applied the object. Found out once: an application is looked at whenever one of its objects
+    /// changes, and the others have not.
     pub fn digests(&self) -> Option<(u64, u64)> {
         let own = self.own.as_ref()?;
-        Some(*self.digests.get_or_init(|| (own.digest(), own.digest_values(&self.value()))))
+        Some(*self.digests.get_or_init(|| Self::digests_of(own, &self.value())))
+    }
+
+    /// The same of an object that is there as a tree.
+    pub fn digests_of(own: &FieldSet, value: &Value) -> (u64, u64) {
+        (own.digest(), own.digest_values(value))
     }
 }
 

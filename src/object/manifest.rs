@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Packed;
+
 /// Where a manifest stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
@@ -28,9 +30,16 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// The object.
-    pub value: Value,
+    pub body: Packed,
     /// Where it stands.
     pub origin: Origin,
+}
+
+impl Manifest {
+    /// The object as a JSON tree.
+    pub fn value(&self) -> Value {
+        self.body.tree()
+    }
 }
 
 /// How much a [`Finding`] weighs.

@@ -66,7 +66,7 @@ pub enum Verdict {
 ///
 /// `known` is the fingerprint of the last time the two agreed, `None` after a restart.
 pub fn compare(target: &Target, live: &LiveObject, known: Option<&Fingerprint>) -> Verdict {
-    let (Some(own), Some(seen)) = (&live.own, Fingerprint::of_live(target, live)) else {
+    let (Some(own), Some(seen)) = (live.own.as_deref(), Fingerprint::of_live(target, live)) else {
         return Verdict::Unmanaged;
     };
     if known == Some(&seen) {
@@ -75,7 +75,7 @@ pub fn compare(target: &Target, live: &LiveObject, known: Option<&Fingerprint>) 
     match known {
         // Whatever was known: we own what Git names, and it holds what Git says. So it is when a
         // field begins to yield to an autoscaler that has taken it over.
-        _ if agrees(own, &target.value, &live.value()) => Verdict::Clean(Some(seen)),
+        _ if agrees(own, &target.body.tree(), &live.value()) => Verdict::Clean(Some(seen)),
         Some(known) if known.desired != target.digest => Verdict::Changed,
         Some(_) => Verdict::Drifted(drift(target, live)),
         None => Verdict::Doubt,
@@ -146,11 +146,11 @@ fn matches(step: &PathElement, list: &[Value]) -> bool {
 /// The fields that are not as Git says, with whoever holds them now.
 pub fn drift(target: &Target, live: &LiveObject) -> Vec<FieldDrift> {
     let empty = FieldSet::default();
-    let own = live.own.as_ref().unwrap_or(&empty);
+    let own = live.own.as_deref().unwrap_or(&empty);
     let live_value = live.value();
     let mut found = Vec::new();
     let root = FieldPath::default();
-    walk(own, &target.value, Some(&live_value), &root, &mut found);
+    walk(own, &target.body.tree(), Some(&live_value), &root, &mut found);
     let managers = live.others.as_deref().unwrap_or_default();
     for field in &mut found {
         field.manager = holder(managers, field);

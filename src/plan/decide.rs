@@ -29,7 +29,7 @@ pub enum State {
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The object as it has to be, its yielding fields withheld.
-    pub target: Target,
+    pub target: Arc<Target>,
     /// How it stands.
     pub state: State,
     /// Health of the live object; `None` when its kind has no check or it is not there.
@@ -209,14 +209,15 @@ fn apply_plan<'a>(subjects: impl Iterator<Item = &'a Subject>, mode: &Mode<'_>) 
 }
 
 fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) -> Step {
-    let Target { id, gvk, value, awaits, .. } = &subject.target;
+    let Target { id, gvk, awaits, .. } = &*subject.target;
+    let value = subject.target.body.tree();
     let namespace = ObjectId::new("", "Namespace", "", &id.namespace);
     let needs = [awaits.as_ref(), Some(&namespace)]
         .into_iter()
         .flatten()
         .filter_map(|need| places.get(need).copied())
         .collect();
-    let replace = mode.replace || options::has(value, "Replace", "true");
+    let replace = mode.replace || options::has(&value, "Replace", "true");
     let action = match subject.state {
         _ if replace => Action::Replace,
         State::Missing => Action::Create,
@@ -232,10 +233,10 @@ fn step(subject: &Subject, places: &HashMap<&ObjectId, usize>, mode: &Mode<'_>) 
             Action::Adopt | Action::Apply => subject.yields.clone(),
             _ => Vec::new(),
         },
-        force: mode.force || options::has(value, "Force", "true"),
-        validate: mode.validate && !options::has(value, "Validate", "false"),
+        force: mode.force || options::has(&value, "Force", "true"),
+        validate: mode.validate && !options::has(&value, "Validate", "false"),
         propagation: mode.propagation,
-        ..Step::new(id.clone(), gvk.clone(), action, Some(Arc::clone(value)))
+        ..Step::new(id.clone(), gvk.clone(), action, Some(Arc::new(value)))
     }
 }
 

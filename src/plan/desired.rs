@@ -11,11 +11,15 @@ use serde_json::Value;
 
 use super::normalize;
 use crate::object::{
-    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Severity, Topic, is_hook, meta, tracking,
+    Finding, GroupVersionKind, Manifest, ObjectId, Origin, Packed, Severity, Topic, is_hook, meta,
+    tracking,
 };
 
 /// The annotation that orders objects; an integer, 0 when absent or unreadable.
 pub const WAVE_ANNOTATION: &str = "argocd.argoproj.io/sync-wave";
+
+/// The kind that defines others.
+const DEFINITION: &str = "CustomResourceDefinition";
 
 /// One object as it has to be in the cluster.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,10 +29,10 @@ pub struct Target {
     /// The kind in the version of the manifest.
     pub gvk: GroupVersionKind,
     /// The object, ready to be applied.
-    pub value: Arc<Value>,
+    pub body: Packed,
     /// Where its manifest stands.
     pub origin: Origin,
-    /// Hash of `value`: equal within one process when the objects are equal.
+    /// Hash of `body`: equal within one process when the objects are equal.
     pub digest: u64,
     /// Sync wave (`argocd.argoproj.io/sync-wave`), 0 when absent or unreadable.
     pub wave: i32,
@@ -39,8 +43,9 @@ pub struct Target {
 impl Target {
     /// The same target with another body; the digest follows.
     #[must_use]
-    pub fn with_value(&self, value: Value) -> Self {
-        Self { digest: digest(&value), value: Arc::new(value), ..self.clone() }
+    pub fn with_value(&self, value: &Value) -> Self {
+        let body = Packed::of(value);
+        Self { digest: digest(&body), body, ..self.clone() }
     }
 }
 
@@ -48,7 +53,7 @@ impl Target {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Desired {
     /// The objects, in the order of the manifests.
-    pub targets: Vec<Target>,
+    pub targets: Vec<Arc<Target>>,
     /// What there is to tell: unknown kinds, repeated objects, hooks that are not run.
     pub findings: Vec<Finding>,
     /// True when every manifest became a target: only then may anything be pruned.
@@ -97,26 +102,17 @@ pub fn resolve(manifests: &[Manifest], kinds: &dyn Kinds, to: Destination<'_>) -
                 Entry::Occupied(place) => {
                     let slot = &mut desired.targets[*place.get()];
                     desired.findings.push(repeated(slot, &target));
-                    *slot = target;
+                    *slot = Arc::new(target);
                 }
                 Entry::Vacant(place) => {
                     place.insert(desired.targets.len());
-                    desired.targets.push(target);
+                    desired.targets.push(Arc::new(target));
                 }
             },
-            Ok(None) => desired.findings.push(Finding {
-                severity: Severity::Warning,
-                topic: Topic::Excluded,
-                origin: manifest.origin.clone(),
-                message: format!(
-                    "{} {} is a hook; hooks are not run by this version, it is left out",
-                    manifest.value["kind"].as_str().unwrap_or_default(),
-                    meta::name(&manifest.value)
-                ),
-            }),
+            Ok(None) => desired.findings.push(left_out(manifest)),
             Err(finding) => {
                 desired.complete = false;
-                desired.kinds_missing |= meta::gvk(&manifest.value)
+                desired.kinds_missing |= meta::gvk(&manifest.value())
                     .is_some_and(|gvk| kinds.scope(&gvk).is_none() && !arriving.contains_key(&gvk));
                 desired.findings.push(finding);
             }
@@ -125,13 +121,27 @@ pub fn resolve(manifests: &[Manifest], kinds: &dyn Kinds, to: Destination<'_>) -
     desired
 }
 
+fn left_out(hook: &Manifest) -> Finding {
+    let value = hook.value();
+    Finding {
+        severity: Severity::Warning,
+        topic: Topic::Excluded,
+        origin: hook.origin.clone(),
+        message: format!(
+            "{} {} is a hook; hooks are not run by this version, it is left out",
+            value["kind"].as_str().unwrap_or_default(),
+            meta::name(&value)
+        ),
+    }
+}
+
 /// Kinds that CRDs of this very sync define, with their scope and the id of the CRD.
 fn arriving_kinds(manifests: &[Manifest]) -> HashMap<GroupVersionKind, (ScopeOf, ObjectId)> {
     let mut arriving = HashMap::new();
-    for manifest in manifests {
-        let crd = &manifest.value;
+    for manifest in manifests.iter().filter(|manifest| manifest.body.mentions(&[DEFINITION])) {
+        let crd = &manifest.value();
         let Some(gvk) = meta::gvk(crd) else { continue };
-        let is_crd = gvk.group == "apiextensions.k8s.io" && gvk.kind == "CustomResourceDefinition";
+        let is_crd = gvk.group == "apiextensions.k8s.io" && gvk.kind == DEFINITION;
         if !is_crd || is_hook(crd) {
             continue;
         }
@@ -165,13 +175,14 @@ fn target(
         let origin = manifest.origin.clone();
         Finding { severity: Severity::Error, topic: Topic::Manifest, origin, message }
     };
-    let Some(gvk) = meta::gvk(&manifest.value) else {
+    let mut value = manifest.value();
+    let Some(gvk) = meta::gvk(&value) else {
         return Err(refuse("the object has no apiVersion or no kind".to_owned()));
     };
-    if is_hook(&manifest.value) {
+    if is_hook(&value) {
         return Ok(None);
     }
-    let name = meta::name(&manifest.value).to_owned();
+    let name = meta::name(&value).to_owned();
     if name.is_empty() {
         return Err(refuse(format!("{} has no metadata.name", gvk.kind)));
     }
@@ -181,7 +192,6 @@ fn target(
         (None, Some((scope, crd))) => (*scope, Some(crd.clone())),
         (None, None) => return Err(refuse(unknown_kind(&gvk, &name))),
     };
-    let mut value = manifest.value.clone();
     normalize::normalize(&mut value);
     let namespace = match scope {
         ScopeOf::Cluster => String::new(),
@@ -206,15 +216,8 @@ fn target(
         .and_then(|wave| wave.trim().parse().ok())
         .unwrap_or_default();
     let origin = manifest.origin.clone();
-    Ok(Some(Target {
-        id,
-        gvk,
-        digest: digest(&value),
-        value: Arc::new(value),
-        origin,
-        wave,
-        awaits,
-    }))
+    let body = Packed::of(&value);
+    Ok(Some(Target { id, gvk, digest: digest(&body), body, origin, wave, awaits }))
 }
 
 fn unknown_kind(gvk: &GroupVersionKind, name: &str) -> String {
@@ -248,10 +251,10 @@ fn set_namespace(value: &mut Value, namespace: &str) {
     }
 }
 
-/// Hash of a JSON tree, stable within one process.
-pub fn digest(value: &Value) -> u64 {
+/// Hash of an object, stable within one process.
+pub fn digest(object: &Packed) -> u64 {
     let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
+    object.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -273,8 +276,8 @@ mod tests {
         }
     }
 
-    fn manifest(line: u32, value: Value) -> Manifest {
-        Manifest { value, origin: Origin { file: "a.yaml".to_owned(), line } }
+    fn manifest(line: u32, value: &Value) -> Manifest {
+        Manifest { body: Packed::of(value), origin: Origin { file: "a.yaml".to_owned(), line } }
     }
 
     const SHOP: Destination<'_> =
@@ -285,22 +288,22 @@ mod tests {
         let manifests = [
             manifest(
                 1,
-                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+                &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
             ),
             manifest(
                 2,
-                json!({"apiVersion": "v1", "kind": "Namespace",
+                &json!({"apiVersion": "v1", "kind": "Namespace",
                 "metadata": {"name": "b", "namespace": "nonsense"}}),
             ),
         ];
         let desired = resolve(&manifests, &Builtin, SHOP);
         assert!(desired.complete);
         assert_eq!(desired.targets[0].id, ObjectId::new("", "ConfigMap", "prod", "a"));
-        assert_eq!(meta::namespace(&desired.targets[0].value), "prod");
+        assert_eq!(meta::namespace(&desired.targets[0].body.tree()), "prod");
         assert_eq!(desired.targets[1].id, ObjectId::new("", "Namespace", "", "b"));
-        assert_eq!(meta::namespace(&desired.targets[1].value), "");
+        assert_eq!(meta::namespace(&desired.targets[1].body.tree()), "");
         assert_eq!(
-            meta::annotation(&desired.targets[1].value, tracking::ANNOTATION),
+            meta::annotation(&desired.targets[1].body.tree(), tracking::ANNOTATION),
             Some("shop:/Namespace:prod/b")
         );
     }
@@ -310,11 +313,11 @@ mod tests {
         let manifests = [
             manifest(
                 7,
-                json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}}),
+                &json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}}),
             ),
             manifest(
                 9,
-                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+                &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
             ),
         ];
         let desired = resolve(&manifests, &Builtin, SHOP);
@@ -339,7 +342,7 @@ mod tests {
             ("helm.sh/hook", "crd-install", false),
         ];
         for (annotation, kind, left_out) in table {
-            let desired = resolve(&[manifest(1, hook(annotation, kind))], &Builtin, SHOP);
+            let desired = resolve(&[manifest(1, &hook(annotation, kind))], &Builtin, SHOP);
             assert!(desired.complete, "{annotation}: {kind}");
             assert_eq!(desired.targets.is_empty(), left_out, "{annotation}: {kind}");
             let told = desired.findings.iter().any(|found| found.topic == Topic::Excluded);
@@ -352,11 +355,11 @@ mod tests {
         let manifests = [
             manifest(
                 1,
-                json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}}),
+                &json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}}),
             ),
             manifest(
                 5,
-                json!({
+                &json!({
                 "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
                 "metadata": {"name": "things.x.io"},
                 "spec": {"group": "x.io", "scope": "Cluster", "names": {"kind": "Thing"},
@@ -376,10 +379,10 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"},
                    "data": {"k": data}})
         };
-        let manifests = [manifest(1, config("one")), manifest(20, config("two"))];
+        let manifests = [manifest(1, &config("one")), manifest(20, &config("two"))];
         let desired = resolve(&manifests, &Builtin, SHOP);
         assert_eq!(desired.targets.len(), 1);
-        assert_eq!(desired.targets[0].value["data"]["k"], "two");
+        assert_eq!(desired.targets[0].body.tree()["data"]["k"], "two");
         assert_eq!(
             desired.findings[0].to_string(),
             "a.yaml:20: ConfigMap prod/a is already in a.yaml:1; the last one is used, remove one of them"

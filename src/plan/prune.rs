@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use serde_json::Value;
 
 use super::{Desired, options};
-use crate::object::{LiveObject, ObjectId, is_hook, meta};
+use crate::object::{LiveObject, ObjectId, Packed, is_hook, meta};
 
 /// Up to this many deletions an automated sync needs no confirmation, unless they are all.
 pub const UNCONFIRMED_OBJECTS_MAX: usize = 9;
@@ -74,8 +74,12 @@ pub fn consent_to_cascade(live: &LiveObject, of_app: Option<&str>) -> Consent {
 
 /// True for an object whose deletion, one day, will wait for a person; `of_app` looks an option of
 /// its application up.
-pub fn asks<'a>(object: &Value, of_app: &impl Fn(&str) -> Option<&'a str>) -> bool {
-    let confirm = |name| options::effective(object, name, of_app(name)) == Some("confirm");
+pub fn asks<'a>(object: &Packed, of_app: &impl Fn(&str) -> Option<&'a str>) -> bool {
+    let own = object.mentions(&[options::ANNOTATION]).then(|| object.tree());
+    let confirm = |name| {
+        let own = own.as_ref().and_then(|object| options::of_object(object, name));
+        own.or(of_app(name)) == Some("confirm")
+    };
     confirm("Prune") || confirm("Delete")
 }
 
@@ -179,7 +183,7 @@ mod tests {
             uid: String::new(),
             resource_version: String::new(),
             app: None,
-            body: value.to_string().into_boxed_str(),
+            body: Packed::of(value),
             own: None,
             others: None,
             has_owner: false,
@@ -235,7 +239,7 @@ mod tests {
             let found = consent_to_cascade(&live, of_app("Delete"));
             assert_eq!(found, to_cascade, "{object} {option}");
             let asked = [to_prune, to_cascade].contains(&Asked);
-            assert_eq!(asks(object, &of_app), asked, "{object} {option}");
+            assert_eq!(asks(&live.body, &of_app), asked, "{object} {option}");
         }
     }
 

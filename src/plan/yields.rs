@@ -45,9 +45,9 @@ pub fn resolve(fields: Vec<FieldPath>, target: &Target, live: &LiveObject) -> Ve
     if !fields.iter().any(counts) {
         return fields;
     }
-    let live_value = live.value();
-    let own = live.own.as_ref();
-    fields.into_iter().map(|path| resolve_path(&path, &target.value, &live_value, own)).collect()
+    let (target, live_value) = (target.body.tree(), live.value());
+    let own = live.own.as_deref();
+    fields.into_iter().map(|path| resolve_path(&path, &target, &live_value, own)).collect()
 }
 
 fn resolve_path(
@@ -93,7 +93,7 @@ fn item(
 /// The target with its yielding fields (see [`resolve`]) as they are live where we own them, and
 /// without them where we don't.
 pub fn withhold(target: &Target, live: &LiveObject, fields: &[FieldPath]) -> Target {
-    let mut value = (*target.value).clone();
+    let mut value = target.body.tree();
     let mut live_value = None;
     for path in fields {
         if path.get(&value).is_none() {
@@ -104,7 +104,7 @@ pub fn withhold(target: &Target, live: &LiveObject, fields: &[FieldPath]) -> Tar
         let kept = own.zip(path.get(live_value)).and_then(|(own, live)| part(own, live));
         put(&mut value, &path.0, kept);
     }
-    target.with_value(value)
+    target.with_value(&value)
 }
 
 /// What we own of a live value: what others wrote beside it must not become ours.
@@ -191,15 +191,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::object::{GroupVersionKind, Origin};
+    use crate::object::{GroupVersionKind, Origin, Packed};
 
     fn scaled(own: &Value, replicas: i64) -> (Target, LiveObject) {
-        let value = json!({"spec": {"replicas": 2, "paused": false}});
+        let body = Packed::of(&json!({"spec": {"replicas": 2, "paused": false}}));
         let target = Target {
             id: ObjectId::new("apps", "Deployment", "prod", "web"),
             gvk: GroupVersionKind::parse("apps/v1", "Deployment"),
-            digest: super::super::desired::digest(&value),
-            value: Arc::new(value),
+            digest: super::super::desired::digest(&body),
+            body,
             origin: Origin { file: String::new(), line: 0 },
             wave: 0,
             awaits: None,
@@ -210,8 +210,8 @@ mod tests {
             uid: String::new(),
             resource_version: String::new(),
             app: None,
-            body: json!({"spec": {"replicas": replicas}}).to_string().into_boxed_str(),
-            own: Some(FieldSet::parse(own)),
+            body: Packed::of(&json!({"spec": {"replicas": replicas}})),
+            own: Some(Arc::new(FieldSet::parse(own))),
             others: None,
             has_owner: false,
             terminating: false,
@@ -224,14 +224,17 @@ mod tests {
     fn replicas_that_the_autoscaler_took_are_left_out() {
         let (target, live) = scaled(&json!({"f:spec": {"f:paused": {}}}), 7);
         let fields = fields(&target.id, &[], true);
-        assert_eq!(*withhold(&target, &live, &fields).value, json!({"spec": {"paused": false}}));
+        assert_eq!(
+            withhold(&target, &live, &fields).body.tree(),
+            json!({"spec": {"paused": false}})
+        );
     }
 
     #[test]
     fn replicas_that_we_still_own_keep_their_live_value() {
         let (target, live) = scaled(&json!({"f:spec": {"f:replicas": {}}}), 7);
         let fields = fields(&target.id, &[], true);
-        let value = withhold(&target, &live, &fields).value;
+        let value = withhold(&target, &live, &fields).body.tree();
         assert_eq!(value["spec"]["replicas"], 7);
     }
 
@@ -278,12 +281,11 @@ mod tests {
         let (target, live) = scaled(&json!({}), 1);
         let container = |name: &str, image: &str| json!({"name": name, "image": image});
         let list = |items: &[Value]| json!({"spec": {"containers": items}});
-        let target = target.with_value(list(&[container("web", "web:2"), container("log", "l:1")]));
+        let target =
+            target.with_value(&list(&[container("web", "web:2"), container("log", "l:1")]));
         let mut live = live;
         // Somebody put a container before ours and changed our image.
-        live.body = list(&[container("side", "s:1"), container("web", "web:9")])
-            .to_string()
-            .into_boxed_str();
+        live.body = Packed::of(&list(&[container("side", "s:1"), container("web", "web:9")]));
         let own = |image: bool| {
             let mut web = json!({".": {}, "f:name": {}});
             if image {
@@ -300,10 +302,10 @@ mod tests {
         let rules = [rule];
         // Ours: it keeps its live value. Not ours any longer: it is not named.
         for (ours, image) in [(true, json!("web:9")), (false, Value::Null)] {
-            live.own = Some(FieldSet::parse(&own(ours)));
+            live.own = Some(Arc::new(FieldSet::parse(&own(ours))));
             let paths = resolve(fields(&target.id, &rules, false), &target, &live);
             assert_eq!(paths[0].to_string(), ".spec.containers[name=\"web\"].image");
-            let value = withhold(&target, &live, &paths).value;
+            let value = withhold(&target, &live, &paths).body.tree();
             assert_eq!(value["spec"]["containers"][0]["image"], image, "{value}");
             assert_eq!(value["spec"]["containers"][1], container("log", "l:1"));
         }
@@ -312,10 +314,10 @@ mod tests {
     #[test]
     fn of_an_ignored_map_only_our_own_entries_are_kept() {
         let (target, mut live) = scaled(&json!({"f:data": {"f:ours": {}}}), 1);
-        let target = target.with_value(json!({"data": {"ours": "git"}}));
-        live.body = json!({"data": {"ours": "hand", "theirs": "x"}}).to_string().into_boxed_str();
+        let target = target.with_value(&json!({"data": {"ours": "git"}}));
+        live.body = Packed::of(&json!({"data": {"ours": "hand", "theirs": "x"}}));
         let path = [FieldPath::fields(&["data"])];
-        let value = withhold(&target, &live, &path).value;
-        assert_eq!(*value, json!({"data": {"ours": "hand"}}));
+        let value = withhold(&target, &live, &path).body.tree();
+        assert_eq!(value, json!({"data": {"ours": "hand"}}));
     }
 }

@@ -13,17 +13,19 @@ pub(super) fn remove(rendered: &mut Rendered) {
     let mut last = HashMap::with_capacity(rendered.manifests.len());
     let mut dropped = vec![false; rendered.manifests.len()];
     for (index, manifest) in rendered.manifests.iter().enumerate() {
-        let Some(id) = meta::id(&manifest.value).filter(|id| !id.name.is_empty()) else { continue };
-        let message = |earlier| {
-            format!("{} is also defined at {earlier}; the last one counts", meta_id(manifest))
-        };
+        let id = meta::id(&manifest.value()).filter(|id| !id.name.is_empty());
+        let Some(id) = id else { continue };
+        let name = id.to_string();
         if let Some(earlier) = last.insert(id, index) {
             dropped[earlier] = true;
             rendered.findings.push(Finding {
                 severity: Severity::Warning,
                 topic: Topic::Repeated,
                 origin: manifest.origin.clone(),
-                message: message(&rendered.manifests[earlier].origin),
+                message: format!(
+                    "{name} is also defined at {}; the last one counts",
+                    rendered.manifests[earlier].origin
+                ),
             });
         }
     }
@@ -32,8 +34,4 @@ pub(super) fn remove(rendered: &mut Rendered) {
         index += 1;
         !dropped[index - 1]
     });
-}
-
-fn meta_id(manifest: &crate::object::Manifest) -> String {
-    meta::id(&manifest.value).map(|id| id.to_string()).unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Limits, directory::Rendered, validate};
 use crate::{
-    object::{Finding, Manifest, Origin, Severity, Topic},
+    object::{Finding, Manifest, Origin, Packed, Severity, Topic},
     yaml::{self, Document},
 };
 
@@ -131,7 +131,8 @@ impl Sink<'_> {
             return;
         }
         let origin = Origin { file: self.path.to_owned(), line };
-        self.rendered.manifests.push(Manifest { value: Value::Object(object), origin });
+        let body = Packed::of(&Value::Object(object));
+        self.rendered.manifests.push(Manifest { body, origin });
     }
 
     fn items(

@@ -36,8 +36,8 @@ fn deep(path: &str) -> DirectorySource {
     DirectorySource { recurse: true, ..source(path) }
 }
 
-fn names(rendered: &Rendered) -> Vec<&str> {
-    rendered.manifests.iter().map(|manifest| meta::name(&manifest.value)).collect()
+fn names(rendered: &Rendered) -> Vec<String> {
+    rendered.manifests.iter().map(|manifest| meta::name(&manifest.value()).to_owned()).collect()
 }
 
 /// The findings as a person sees them, each with its weight.
@@ -163,7 +163,7 @@ fn lists_are_flattened_and_their_items_keep_their_lines() {
     let found: Vec<_> = rendered
         .manifests
         .iter()
-        .map(|m| format!("{} {}", m.origin, meta::id(&m.value).unwrap()))
+        .map(|m| format!("{} {}", m.origin, meta::id(&m.value()).unwrap()))
         .collect();
     assert_eq!(
         found,
@@ -186,7 +186,7 @@ fn of_two_definitions_the_last_one_counts_and_both_places_are_named() {
         ("j.yaml", &format!("{generated}---\n{generated}")),
     ]);
     assert_eq!(rendered.manifests.len(), 4);
-    assert_eq!(rendered.manifests[1].value["data"]["x"], "z");
+    assert_eq!(rendered.manifests[1].value()["data"]["x"], "z");
     assert_eq!(
         findings(&rendered),
         ["Warning b.yaml:6: ConfigMap a is also defined at a.yaml:1; the last one counts"]

@@ -10,6 +10,8 @@ use std::{
 use serde_json::Value;
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::object::Packed;
+
 /// Changes that a slow reader may lag behind before it has to list again: a thousand applications
 /// that all change twice.
 const CHANGES_BUFFERED_MAX: usize = 2048;
@@ -30,14 +32,16 @@ pub enum ChangeKind {
 pub struct Change {
     /// What happened.
     pub kind: ChangeKind,
+    /// The name of the application.
+    pub name: Arc<str>,
     /// The whole Application resource, `managedFields` left out.
-    pub app: Arc<Value>,
+    pub app: Packed,
 }
 
 /// The last published state of every application, by name.
 #[derive(Debug)]
 pub struct Board {
-    apps: RwLock<BTreeMap<String, Arc<Value>>>,
+    apps: RwLock<BTreeMap<Arc<str>, Packed>>,
     changes: broadcast::Sender<Change>,
 }
 
@@ -50,37 +54,43 @@ impl Default for Board {
 impl Board {
     /// Publishes the resource as it now is; readers see a change only when it differs. Returns what
     /// is on the board then.
-    pub fn publish(&self, name: &str, app: Value) -> Arc<Value> {
-        let app = Arc::new(app);
+    pub fn publish(&self, name: &str, app: &Value) -> Packed {
+        let app = Packed::of(app);
         let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-        let kind = match apps.get(name) {
-            Some(known) if **known == *app => return Arc::clone(known),
-            Some(_) => ChangeKind::Modified,
-            None => ChangeKind::Added,
+        let (kind, name) = match apps.get_key_value(name) {
+            Some((_, known)) if *known == app => return known.clone(),
+            Some((name, _)) => (ChangeKind::Modified, Arc::clone(name)),
+            None => (ChangeKind::Added, name.into()),
         };
-        apps.insert(name.to_owned(), Arc::clone(&app));
+        apps.insert(Arc::clone(&name), app.clone());
         drop(apps);
         // Nobody listening is no error.
-        let _ = self.changes.send(Change { kind, app: Arc::clone(&app) });
+        let _ = self.changes.send(Change { kind, name, app: app.clone() });
         app
     }
 
     /// Takes an application off the board.
     pub fn remove(&self, name: &str) {
         let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(app) = apps.remove(name) else { return };
+        let Some((name, app)) = apps.remove_entry(name) else { return };
         drop(apps);
-        let _ = self.changes.send(Change { kind: ChangeKind::Deleted, app });
+        let _ = self.changes.send(Change { kind: ChangeKind::Deleted, name, app });
     }
 
     /// One application.
-    pub fn get(&self, name: &str) -> Option<Arc<Value>> {
+    pub fn get(&self, name: &str) -> Option<Packed> {
         self.apps.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// True when the application is on the board.
+    pub fn has(&self, name: &str) -> bool {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
     /// All applications in order of name.
-    pub fn list(&self) -> Vec<Arc<Value>> {
-        self.apps.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub fn list(&self) -> Vec<(Arc<str>, Packed)> {
+        let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+        apps.iter().map(|(name, app)| (Arc::clone(name), app.clone())).collect()
     }
 
     /// What `look` finds on the board, as soon as it finds something: it is asked now and after each

@@ -283,14 +283,13 @@ impl Metrics {
     pub fn render(&self, board: &Board, is_ours: impl Fn(&str) -> bool) -> String {
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let apps = board.list();
-        let names: BTreeSet<String> =
-            apps.iter().map(|app| crate::object::meta::name(app).to_owned()).collect();
+        let names: BTreeSet<String> = apps.iter().map(|(name, _)| name.to_string()).collect();
         self.forget(known.difference(&names));
         *known = names;
         self.applications.info.reset();
         self.applications.condition.reset();
-        for app in apps.iter().filter(|app| is_ours(crate::object::meta::name(app))) {
-            self.show(app);
+        for (_, app) in apps.iter().filter(|(name, _)| is_ours(name)) {
+            self.show(&app.tree());
         }
         self.process.measure();
         let mut text = String::new();

@@ -1,6 +1,6 @@
 //! Which application a request is about.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -9,7 +9,10 @@ use axum::{
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::sync::{handle::Detail, tree::Node};
+use crate::{
+    object::Packed,
+    sync::{handle::Detail, tree::Node},
+};
 
 use super::{
     App,
@@ -41,18 +44,19 @@ impl FromRequestParts<App> for About {
 
 impl About {
     /// The application as the board shows it, when it is in the namespace and project asked for.
-    pub(super) async fn shown(&self) -> Result<Arc<Value>, ApiError> {
+    pub(super) async fn shown(&self) -> Result<Value, ApiError> {
         let shown = match self.app.handle.board.get(&self.name) {
             Some(shown) => shown,
             None => self.awaited().await?,
         };
+        let shown = shown.tree();
         self.asked_for(&shown)?;
         Ok(shown)
     }
 
     /// One that Kubernetes has and the board does not: it was made a moment ago, or nothing has been
     /// read yet. "Not found" would be wrong.
-    async fn awaited(&self) -> Result<Arc<Value>, ApiError> {
+    async fn awaited(&self) -> Result<Packed, ApiError> {
         self.app.applications.get(&self.name).await?;
         let known = self.app.handle.board.until(|board| board.get(&self.name));
         timeout(KNOWN_LIMIT, known).await.ok().flatten().ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! Handlers below `/api/v1/applications`.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{Extension, Json, extract::State};
 use serde_json::{Value, json};
@@ -36,15 +36,18 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer {
         return Err(ApiError::new(Reason::NotReady, why));
     }
     if let Some(kind) = refresh_kind(&query)? {
-        for shown in app.handle.board.list().iter().filter(|shown| filter.matches(shown)) {
-            mark(&app, meta::name(shown), kind).await?;
+        for (name, shown) in app.handle.board.list() {
+            if filter.matches(&shown.tree()) {
+                mark(&app, &name, kind).await?;
+            }
         }
     }
-    let all = app.handle.board.list();
-    let newest = all.iter().filter_map(|app| meta::resource_version(app).parse::<u64>().ok()).max();
+    let mut items: Vec<Value> =
+        app.handle.board.list().iter().map(|(_, shown)| shown.tree()).collect();
+    let newest =
+        items.iter().filter_map(|app| meta::resource_version(app).parse::<u64>().ok()).max();
     let version = newest.map(|newest| newest.to_string()).unwrap_or_default();
-    let items: Vec<Value> =
-        all.iter().filter(|app| filter.matches(app)).map(|app| (**app).clone()).collect();
+    items.retain(|app| filter.matches(app));
     let list = json!({"metadata": {"resourceVersion": version}, "items": items});
     Ok(Json(filter.fields.select(list)))
 }
@@ -56,7 +59,7 @@ pub(super) async fn get(about: About) -> Answer {
         Some(kind) => refreshed(&about.app, &about.name, kind).await?,
         None => shown,
     };
-    Ok(Json(filter.fields.select((*shown).clone())))
+    Ok(Json(filter.fields.select(shown)))
 }
 
 /// `refresh=normal|hard`; Argo CD's clients also send `true`.
@@ -77,14 +80,14 @@ async fn mark(app: &App, name: &str, kind: &str) -> Result<Option<u64>, ApiError
 }
 
 /// Asks for a refresh and waits until the board shows an application that came after it.
-async fn refreshed(app: &App, name: &str, kind: &str) -> Result<Arc<Value>, ApiError> {
+async fn refreshed(app: &App, name: &str, kind: &str) -> Result<Value, ApiError> {
     let asked = mark(app, name, kind).await?;
     let is_done = |shown: &Value| {
         let version = meta::resource_version(shown).parse().ok();
         let newer = asked.zip(version).is_none_or(|(asked, version): (u64, u64)| version > asked);
         newer && meta::annotation(shown, REFRESH).is_none()
     };
-    let waiting = app.handle.board.until(|board| match board.get(name) {
+    let waiting = app.handle.board.until(|board| match board.get(name).map(|app| app.tree()) {
         Some(shown) => is_done(&shown).then_some(Ok(shown)),
         None => Some(Err(ApiError::no_application(name))),
     });

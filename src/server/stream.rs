@@ -1,6 +1,12 @@
 //! Server-sent events: `data: {"result": ...}`, as grpc-gateway writes streams.
 
-use std::{collections::BTreeMap, convert::Infallible, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Extension,
@@ -19,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    object::meta,
+    object::Packed,
     report::board::{Change, ChangeKind},
 };
 
@@ -147,7 +153,7 @@ struct Feed {
     app: App,
     filter: Filter,
     sender: mpsc::Sender<Event>,
-    shown: BTreeMap<String, Arc<Value>>,
+    shown: BTreeMap<Arc<str>, Packed>,
 }
 
 impl Feed {
@@ -156,8 +162,10 @@ impl Feed {
         self.list().await?;
         loop {
             match changes.recv().await {
-                Ok(change) if change.kind == ChangeKind::Deleted => self.gone(&change.app).await?,
-                Ok(change) => self.there(change.app).await?,
+                Ok(Change { kind: ChangeKind::Deleted, name, app }) => {
+                    self.gone(&name, &app).await?;
+                }
+                Ok(Change { name, app, .. }) => self.there(name, app).await?,
                 // It reads more slowly than the board changes: what it missed is made up for.
                 Err(RecvError::Lagged(_)) => self.list().await?,
                 Err(RecvError::Closed) => return None,
@@ -167,43 +175,40 @@ impl Feed {
 
     async fn list(&mut self) -> Option<()> {
         let all = self.app.handle.board.list();
-        let missing: Vec<Arc<Value>> = self
-            .shown
-            .iter()
-            .filter(|(name, _)| !all.iter().any(|app| meta::name(app) == *name))
-            .map(|(_, app)| Arc::clone(app))
-            .collect();
-        for app in missing {
-            self.gone(&app).await?;
+        let names: BTreeSet<&str> = all.iter().map(|(name, _)| &**name).collect();
+        let missing = self.shown.iter().filter(|(name, _)| !names.contains(&***name));
+        let missing: Vec<_> = missing.map(|(name, app)| (Arc::clone(name), app.clone())).collect();
+        for (name, app) in missing {
+            self.gone(&name, &app).await?;
         }
-        for app in all {
-            self.there(app).await?;
+        for (name, app) in all {
+            self.there(name, app).await?;
         }
         Some(())
     }
 
-    async fn there(&mut self, app: Arc<Value>) -> Option<()> {
-        if !self.filter.matches(&app) {
+    async fn there(&mut self, name: Arc<str>, app: Packed) -> Option<()> {
+        let tree = app.tree();
+        if !self.filter.matches(&tree) {
             // It matched before: for this client it is gone.
-            return self.gone(&app).await;
+            return self.gone(&name, &app).await;
         }
-        let name = meta::name(&app).to_owned();
-        let kind = match self.shown.insert(name, Arc::clone(&app)) {
-            Some(known) if Arc::ptr_eq(&known, &app) => return Some(()),
+        let kind = match self.shown.insert(name, app.clone()) {
+            Some(known) if known == app => return Some(()),
             Some(_) => "MODIFIED",
             None => "ADDED",
         };
-        self.send(kind, &app).await
+        self.send(kind, tree).await
     }
 
-    async fn gone(&mut self, app: &Value) -> Option<()> {
-        match self.shown.remove(meta::name(app)) {
-            Some(_) => self.send("DELETED", app).await,
+    async fn gone(&mut self, name: &str, app: &Packed) -> Option<()> {
+        match self.shown.remove(name) {
+            Some(_) => self.send("DELETED", app.tree()).await,
             None => Some(()),
         }
     }
 
-    async fn send(&self, kind: &str, app: &Value) -> Option<()> {
+    async fn send(&self, kind: &str, app: Value) -> Option<()> {
         let message = json!({"result": {"type": kind, "application": app}});
         send(&self.sender, &self.filter.fields.select(message)).await
     }
@@ -248,7 +253,7 @@ pub(super) async fn resource_tree(
 async fn changed(changes: &mut Receiver<Change>, name: &str) {
     loop {
         match changes.recv().await {
-            Ok(change) if meta::name(&change.app) != name => {}
+            Ok(change) if *change.name != *name => {}
             Ok(_) | Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => return std::future::pending().await,
         }

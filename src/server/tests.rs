@@ -70,7 +70,7 @@ impl Bench {
         let mut app = fake.apps[name].clone();
         drop(fake);
         app["metadata"].as_object_mut().unwrap().remove("managedFields");
-        self.board.publish(name, app);
+        self.board.publish(name, &app);
     }
 
     async fn ask(&self, request: Request<Body>) -> (StatusCode, Value) {

@@ -10,7 +10,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{claims::Claims, clock, members::Members, sources::Sources};
+use super::{
+    claims::Claims, clock, entry::Resource, members::Members, sources::Sources, unwritten::Traffic,
+};
 use crate::{
     api::{AppProject, Application},
     cluster::{Cluster, ClusterError, Store},
@@ -46,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) projects: RwLock<HashMap<String, Result<Arc<AppProject>, String>>>,
     /// What people see.
     pub(crate) board: Arc<Board>,
+    /// Statuses that were written a moment ago.
+    pub(crate) traffic: Traffic,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
     /// Kubernetes Events.
@@ -88,7 +92,7 @@ impl Context {
     /// another installation is not ours to judge.
     pub(crate) fn is_abandoned(&self, owner: &str) -> bool {
         let ours = tracking::owner_key(&self.settings.namespace, "");
-        owner.strip_prefix(&ours).is_some_and(|app| self.board.get(app).is_none())
+        owner.strip_prefix(&ours).is_some_and(|app| !self.board.has(app))
     }
 
     /// The project of an application, or why it can't be used.
@@ -164,13 +168,14 @@ impl Context {
         self.claims.set(name, BTreeSet::new());
     }
 
-    /// Puts an Application resource on the board. Returns it as it is there, without
-    /// `managedFields`: the largest thing that is kept of an application is kept once.
-    pub(crate) fn publish(&self, name: &str, mut resource: Value) -> Arc<Value> {
+    /// Puts an Application resource on the board, without `managedFields`. Returns what is kept of
+    /// it: the largest thing that an application takes is there once.
+    pub(crate) fn publish(&self, name: &str, mut resource: Value) -> Resource {
         if let Some(metadata) = resource.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
-        self.board.publish(name, resource)
+        let body = self.board.publish(name, &resource);
+        Resource::new(&resource, body)
     }
 
     /// Takes over a project as the watch has it.

@@ -92,8 +92,8 @@ pub(crate) async fn pass(pass: &mut Pass<'_>) -> bool {
 
 /// An application that is being deleted, as far as it can be read, and the fields that can't be.
 /// Where its destination can't, the one that it was last compared with stands in.
-pub(crate) fn salvage(resource: &Value) -> (Application, Vec<String>) {
-    let (mut app, lost) = Application::salvage(resource.clone());
+pub(crate) fn salvage(resource: Value) -> (Application, Vec<String>) {
+    let (mut app, lost) = Application::salvage(resource);
     if lost.iter().any(|field| is_about(field, "spec.destination"))
         && let Some(status) = &app.status
     {
@@ -265,7 +265,7 @@ mod tests {
             (emptied(app(&json!({}))), None),
         ];
         for (resource, wanted) in table {
-            let (app, lost) = salvage(&resource);
+            let (app, lost) = salvage(resource.clone());
             let said = out_of_reach(&app, &lost);
             assert_eq!(said.is_some(), wanted.is_some(), "{resource}: {said:?}");
             let named = said.unwrap_or_default();
@@ -275,13 +275,13 @@ mod tests {
 
     #[test]
     fn where_objects_were_last_seen_stands_in_for_a_destination_that_cannot_be_read() {
-        let (read, lost) = salvage(&app(&json!({"server": 7})));
+        let (read, lost) = salvage(app(&json!({"server": 7})));
         assert_eq!(lost, ["spec.destination.server"]);
         assert!(read.spec.destination.is_in_cluster());
         assert_eq!(out_of_reach(&read, &lost), None);
         let mut blind = app(&json!(7));
         blind["status"]["sync"] = json!({});
-        let (read, lost) = salvage(&blind);
+        let (read, lost) = salvage(blind);
         assert!(out_of_reach(&read, &lost).is_some());
     }
 
@@ -289,10 +289,10 @@ mod tests {
     fn a_deletion_waits_while_the_kinds_of_its_objects_are_not_known() {
         let mut resource = app(&json!({"name": "in-cluster"}));
         resource["status"]["resources"][0]["syncWave"] = json!("late");
-        let (read, lost) = salvage(&resource);
+        let (read, lost) = salvage(resource.clone());
         assert_eq!(out_of_reach(&read, &lost), None, "a wave is not needed");
         resource["status"]["resources"][0]["kind"] = json!(7);
-        let (read, lost) = salvage(&resource);
+        let (read, lost) = salvage(resource.clone());
         let said = out_of_reach(&read, &lost).expect("it must wait");
         assert!(said.contains("status.resources[0].kind"), "{said}");
     }

@@ -1,6 +1,7 @@
 //! One application in the loop: its newest resource, its memory, and the bell that wakes its task.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::memory::Memory;
 use crate::{
     cluster::Waiting,
-    object::{LiveObject, meta},
+    object::{LiveObject, Packed, meta},
 };
 
 /// The annotation that asks for a refresh.
@@ -23,7 +24,7 @@ pub(crate) const REFRESH: &str = "argocd.argoproj.io/refresh";
 pub(crate) struct Entry {
     /// Name of the resource.
     pub(crate) name: String,
-    latest: Mutex<Arc<Value>>,
+    latest: Mutex<Resource>,
     bell: Notify,
     rung: Mutex<Option<Instant>>,
     unmanaged: Mutex<Vec<Arc<LiveObject>>>,
@@ -37,7 +38,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// An application that was just seen.
-    pub(crate) fn new(name: &str, resource: Arc<Value>, stop: &CancellationToken) -> Self {
+    pub(crate) fn new(name: &str, resource: Resource, stop: &CancellationToken) -> Self {
         Self {
             name: name.to_owned(),
             latest: Mutex::new(resource),
@@ -51,18 +52,18 @@ impl Entry {
     }
 
     /// The newest resource that was seen or written.
-    pub(crate) fn latest(&self) -> Arc<Value> {
-        Arc::clone(&self.latest.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn latest(&self) -> Packed {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).body.clone()
     }
 
     /// Takes a resource that was seen or written, unless a newer one is known. Returns whether
     /// there is something in it that asks for a pass.
-    pub(crate) fn update(&self, resource: Arc<Value>) -> bool {
+    pub(crate) fn update(&self, resource: Resource) -> bool {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if version(&resource) < version(&latest) {
+        if resource.version < latest.version {
             return false;
         }
-        let asks = question(&resource) != question(&latest);
+        let asks = resource.question != latest.question;
         *latest = resource;
         asks
     }
@@ -105,29 +106,45 @@ impl Entry {
     }
 }
 
-/// Resource versions of one object are numbers that grow (Kubernetes 1.35 says so officially).
-fn version(resource: &Value) -> u64 {
-    meta::resource_version(resource).parse().unwrap_or_default()
+/// An Application resource as it was seen or written.
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    body: Packed,
+    /// Resource versions of one object are numbers that grow (Kubernetes 1.35 says so officially).
+    version: u64,
+    question: u64,
 }
 
-/// The part of a resource that other people write: what a pass has to react to. Our own status
-/// writes leave it as it is.
-fn question(resource: &Value) -> (Value, Value, Value, bool) {
-    let pick = |pointer: &str| resource.pointer(pointer).cloned().unwrap_or_default();
-    let mut metadata = pick("/metadata");
-    if let Some(metadata) = metadata.as_object_mut() {
-        for field in ["managedFields", "resourceVersion", "generation"] {
-            metadata.remove(field);
-        }
-        // Our own removal of the annotation asks for nothing.
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
-            && annotations.get(REFRESH).is_none_or(Value::is_null)
-        {
-            annotations.remove(REFRESH);
+impl Resource {
+    /// `body` is `resource`, which is there as a tree now and not later.
+    pub(crate) fn new(resource: &Value, body: Packed) -> Self {
+        let version = meta::resource_version(resource).parse().unwrap_or_default();
+        Self { body, version, question: question(resource) }
+    }
+}
+
+/// Digest of the part of a resource that other people write: what a pass has to react to. Our own
+/// status writes leave it as it is.
+fn question(resource: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (field, value) in resource.get("metadata").and_then(Value::as_object).into_iter().flatten()
+    {
+        match field.as_str() {
+            "managedFields" | "resourceVersion" | "generation" => {}
+            // Our own removal of the annotation asks for nothing.
+            "annotations" => {
+                let annotations = value.as_object().into_iter().flatten();
+                let asking = annotations.filter(|(key, value)| *key != REFRESH || !value.is_null());
+                asking.for_each(|annotation| annotation.hash(&mut hasher));
+            }
+            _ => (field, value).hash(&mut hasher),
         }
     }
-    let phase = pick("/status/operationState/phase");
-    (metadata, pick("/spec"), pick("/operation"), phase == "Terminating")
+    resource.get("spec").hash(&mut hasher);
+    resource.get("operation").hash(&mut hasher);
+    let phase = resource.pointer("/status/operationState/phase");
+    phase.is_some_and(|phase| phase == "Terminating").hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -138,16 +155,17 @@ mod tests {
 
     #[test]
     fn our_own_status_writes_do_not_wake_us() {
+        let resource = |value: &Value| Resource::new(value, Packed::of(value));
         let first = json!({"metadata": {"name": "a", "resourceVersion": "1"}, "spec": {"x": 1}});
-        let entry = Entry::new("a", Arc::new(first.clone()), &CancellationToken::new());
+        let entry = Entry::new("a", resource(&first), &CancellationToken::new());
         let mut written = first.clone();
         written["metadata"]["resourceVersion"] = json!("2");
         written["status"] = json!({"operationState": {"phase": "Running"}});
-        assert!(!entry.update(Arc::new(written.clone())));
+        assert!(!entry.update(resource(&written)));
         written["metadata"]["resourceVersion"] = json!("3");
         written["spec"] = json!({"x": 2});
-        assert!(entry.update(Arc::new(written)));
-        assert!(!entry.update(Arc::new(first)), "an older version must not roll the entry back");
-        assert_eq!(entry.latest()["spec"]["x"], 2);
+        assert!(entry.update(resource(&written)));
+        assert!(!entry.update(resource(&first)), "an older version must not roll the entry back");
+        assert_eq!(entry.latest().tree()["spec"]["x"], 2);
     }
 }

@@ -120,7 +120,7 @@ impl Fleet {
                 () = entry.gone.cancelled() => return,
             }
             tokio::select! {
-                () = begin(&ctx, &entry) => self.serve(&ctx, &entry).await,
+                () = Box::pin(begin(&ctx, &entry)) => self.serve(&ctx, &entry).await,
                 () = over(&ctx, &entry) => {}
             }
             if entry.gone.is_cancelled() {
@@ -149,7 +149,7 @@ impl Fleet {
             // asked meanwhile, the pass that follows answers.
             loop {
                 tokio::select! {
-                    () = pass::sources_known(ctx, entry) => break,
+                    () = Box::pin(pass::sources_known(ctx, entry)) => break,
                     () = entry.asked() => {}
                     () = over(ctx, entry) => return,
                 }
@@ -157,8 +157,9 @@ impl Fleet {
             // The memory first: the status API may hold it for a moment, and a slot is for work.
             let mut memory = entry.memory.lock().await;
             let Ok(_slot) = self.slots.acquire().await else { return };
+            // What a pass takes is there while it runs: there may be thousands of applications.
             let end = tokio::select! {
-                end = pass::pass(ctx, entry, &mut memory) => end,
+                end = Box::pin(pass::pass(ctx, entry, &mut memory)) => end,
                 () = patience(ctx, entry) => return,
             };
             next = end.next;

@@ -106,7 +106,7 @@ impl Handle {
     fn parts(&self, app: &str) -> Option<(&Context, Arc<Entry>, Application)> {
         let (ctx, fleet) = self.loop_.as_ref()?;
         let entry = fleet.get(app)?;
-        let parsed = Application::parse((*entry.latest()).clone()).ok()?;
+        let parsed = Application::parse(entry.latest().tree()).ok()?;
         Some((ctx, entry, parsed))
     }
 
@@ -140,7 +140,7 @@ impl Handle {
     pub fn nodes(&self, app: &str) -> Option<Vec<Node>> {
         let (ctx, fleet) = self.loop_.as_ref()?;
         let entry = fleet.get(app)?;
-        let parsed = Application::parse((*entry.latest()).clone());
+        let parsed = Application::parse(entry.latest().tree());
         // One that can't be read may have objects all the same.
         let instance = parsed.map_or_else(|_| app.to_owned(), |app| ctx.instance(&app));
         let roots = tree::roots(&ctx.store, ctx.tracked(&instance), entry.unmanaged());
@@ -167,7 +167,7 @@ impl Handle {
             return Err(held.message);
         }
         let masked = desired.targets.iter().map(|target| {
-            let mut value = (*target.value).clone();
+            let mut value = target.body.tree();
             mask::object(&mut value);
             Arc::new(value)
         });
@@ -236,7 +236,7 @@ fn unnamed(live: &LiveObject) -> ManagedResource {
 /// One object beside its prediction. A dry run is made only where something differs.
 async fn managed(ctx: &Context, seen: &Seen) -> ManagedResource {
     let target = &seen.subject.target;
-    let mut desired = (*target.value).clone();
+    let mut desired = target.body.tree();
     let mut live = seen.live.as_ref().map(|live| live.value());
     let mut predicted = match seen.subject.state {
         State::Clean => live.clone(),

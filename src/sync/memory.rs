@@ -9,12 +9,13 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{handle::DriftRecord, operation::Resolved};
+use super::{handle::DriftRecord, operation::Resolved, unwritten::Unwritten};
 use crate::{
     api::{Destination, OperationState},
     cluster::KindTable,
     object::{ObjectId, Turn},
     plan::{Desired, Fingerprint, gate},
+    render::Rendered,
 };
 
 /// Drift records kept of one application.
@@ -47,7 +48,9 @@ pub(crate) struct Memory {
     pub(crate) desired: Option<Wanted>,
     /// The last failure of an automated sync that was not worth a write, beside the one in the
     /// status that it repeats.
-    pub(crate) repeated: Option<Repeated>,
+    pub(crate) repeated: Option<Box<Repeated>>,
+    /// How the last sync ended, while its status waits to be written.
+    pub(crate) unwritten: Option<Box<Unwritten>>,
     /// When the status was last written.
     pub(crate) written_at: Option<Instant>,
     heals: HashMap<ObjectId, Row>,
@@ -68,6 +71,7 @@ pub(crate) struct Wanted {
     pub(crate) resolved: Resolved,
     pub(crate) destination: Destination,
     pub(crate) kinds: Arc<KindTable>,
+    pub(crate) rendered: Vec<Arc<Rendered>>,
     pub(crate) desired: Arc<Desired>,
 }
 

@@ -15,7 +15,7 @@ use crate::{
     apply,
     cluster::{Presence, Store, WatchState},
     health::{self, Child, Health},
-    object::{GroupKind, LiveObject, ObjectId, Turn, meta, tracking},
+    object::{GroupKind, LiveObject, ObjectId, Packed, Turn, meta, tracking},
     plan::{
         self, Desired, FieldDrift, Fingerprint, Kinds, ScopeOf, Step, Target, Verdict,
         decide::{State, Subject},
@@ -205,7 +205,7 @@ fn known_before(app: &Application) -> HashSet<ObjectId> {
 async fn see(
     ctx: &Context,
     instance: &str,
-    target: &Target,
+    target: &Arc<Target>,
     app: &Application,
     memory: &mut Memory,
 ) -> Seen {
@@ -222,17 +222,17 @@ async fn see(
         Presence::Unknown => Err(format!("the kind of {} could not be listed", target.id)),
     };
     match live {
-        Ok(None) => seen(target.clone(), State::Missing, None),
+        Ok(None) => seen(Arc::clone(target), State::Missing, None),
         Ok(Some(live)) => compare(ctx, instance, target, live, app, memory).await,
         Err(why) => {
-            let mut seen = seen(target.clone(), State::Barred, None);
+            let mut seen = seen(Arc::clone(target), State::Barred, None);
             seen.note = Some(Note::Unseen(why));
             seen
         }
     }
 }
 
-fn seen(target: Target, state: State, live: Option<Arc<LiveObject>>) -> Seen {
+fn seen(target: Arc<Target>, state: State, live: Option<Arc<LiveObject>>) -> Seen {
     let subject = Subject { target, state, health: None, yields: Vec::new() };
     Seen {
         subject,
@@ -248,7 +248,7 @@ fn seen(target: Target, state: State, live: Option<Arc<LiveObject>>) -> Seen {
 async fn compare(
     ctx: &Context,
     instance: &str,
-    target: &Target,
+    target: &Arc<Target>,
     live: Arc<LiveObject>,
     app: &Application,
     memory: &mut Memory,
@@ -257,9 +257,9 @@ async fn compare(
     let fields = plan::yields::fields(&target.id, &app.spec.ignore_differences, autoscaled);
     let fields = plan::yields::resolve(fields, target, &live);
     let target = if fields.is_empty() {
-        target.clone()
+        Arc::clone(target)
     } else {
-        plan::yields::withhold(target, &live, &fields)
+        Arc::new(plan::yields::withhold(target, &live, &fields))
     };
     let health = assess(&ctx.store, &live);
     let mut seen = seen(target, State::Clean, Some(Arc::clone(&live)));
@@ -389,14 +389,14 @@ fn unmarked(object: Value) -> Value {
 
 /// The apply whose outcome is asked for.
 pub(crate) fn probe(target: &Target) -> Step {
-    let body = Some(Arc::clone(&target.value));
+    let body = Some(Arc::new(target.body.tree()));
     Step::new(target.id.clone(), target.gvk.clone(), Action::Apply, body)
 }
 
 /// True when the predicted object is the live one, ownership included.
 fn same(predicted: &Value, live: &LiveObject) -> bool {
     let own = crate::cluster::own_fields(predicted);
-    own == live.own && strip(predicted.clone()) == strip(live.value())
+    own.as_ref() == live.own.as_deref() && strip(predicted.clone()) == strip(live.value())
 }
 
 /// Without what changes on every write.
@@ -422,7 +422,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Images of a pod or of anything with a pod template.
-pub(crate) fn images(object: &Value) -> BTreeSet<String> {
+pub(crate) fn images(object: &Packed) -> BTreeSet<String> {
+    if !object.mentions(&["ontainers\":"]) {
+        return BTreeSet::new();
+    }
+    let object = object.tree();
     let specs = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
     let lists = ["containers", "initContainers", "ephemeralContainers"];
     specs

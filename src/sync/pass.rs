@@ -10,6 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     act, clock, consent,
@@ -51,8 +52,10 @@ pub(crate) struct Pass<'a> {
     pub(crate) ctx: &'a Context,
     pub(crate) entry: &'a Entry,
     pub(crate) memory: &'a mut Memory,
-    /// The resource as it is now; follows what the pass writes.
+    /// The resource as it is now; follows what the pass writes. It knows what waits to be written.
     pub(crate) app: Arc<Application>,
+    /// The status as the resource tells it.
+    pub(crate) told: Value,
     /// Fields of the resource that can't be read. Only a deletion goes on without them.
     pub(crate) lost: Vec<String>,
     pub(crate) now: Timestamp,
@@ -78,7 +81,7 @@ pub(crate) struct Work {
 impl Work {
     /// The target of an object, as it was last compared.
     pub(crate) fn target(&self, id: &ObjectId) -> Option<&Target> {
-        self.view.seen.iter().map(|seen| &seen.subject.target).find(|target| target.id == *id)
+        self.view.seen.iter().map(|seen| &*seen.subject.target).find(|target| target.id == *id)
     }
 }
 
@@ -87,18 +90,23 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
     let started = Instant::now();
     let asked_at = entry.take_rung();
     let latest = entry.latest();
-    let (app, lost) = match Application::parse((*latest).clone()) {
+    let (mut app, lost) = match Application::parse(latest.tree()) {
         Ok(app) => (app, Vec::new()),
-        Err(_) if meta::is_terminating(&latest) => delete::salvage(&latest),
+        Err(_) if meta::is_terminating(&latest.tree()) => delete::salvage(latest.tree()),
         Err(cause) => {
-            return publish::unreadable(ctx, entry, &latest, &observe::chain(&cause)).await;
+            return publish::unreadable(ctx, entry, &latest.tree(), &observe::chain(&cause)).await;
         }
     };
+    let told = status::told(&app);
+    if memory.unwritten.as_ref().is_some_and(|unwritten| !unwritten.recall(&mut app)) {
+        memory.unwritten = None;
+    }
     let mut pass = Pass {
         ctx,
         entry,
         memory,
         app: Arc::new(app),
+        told,
         lost,
         now: clock::now(),
         asked_at,
@@ -121,7 +129,7 @@ pub(crate) async fn pass(ctx: &Context, entry: &Entry, memory: &mut Memory) -> P
 
 /// Waits until the first polls of the application's repositories have ended, well or not.
 pub(crate) async fn sources_known(ctx: &Context, entry: &Entry) {
-    let Ok(app) = Application::parse((*entry.latest()).clone()) else { return };
+    let Ok(app) = Application::parse(entry.latest().tree()) else { return };
     if app.metadata.deletion_timestamp.is_none() && read::permitted(ctx, &app).is_ok() {
         // What it came to is asked again by the pass, which has something to say about it.
         drop(read::resolve_spec(ctx, &app).await);
@@ -232,20 +240,35 @@ impl Pass<'_> {
     /// and no file is read.
     async fn desire(&mut self, resolved: &Resolved) -> Result<Arc<Desired>, Stopped> {
         let kinds = self.ctx.cluster.kinds();
-        if let Some(known) = &self.memory.desired
+        let known = self.memory.desired.as_mut().filter(|known| {
+            known.destination == self.app.spec.destination && Arc::ptr_eq(&known.kinds, &kinds)
+        });
+        if let Some(known) = &known
             && known.resolved == *resolved
-            && known.destination == self.app.spec.destination
-            && Arc::ptr_eq(&known.kinds, &kinds)
         {
             return Ok(Arc::clone(&known.desired));
         }
-        let rendered = read::render(self.ctx, &self.app, resolved).await?;
+        let rendered = read::render(self.ctx, &self.app, resolved).await;
+        // An operation may be about other sources than those that the application follows.
+        if resolved.sources == self.app.spec.sources() {
+            read::remember(self.ctx, &self.app, rendered.as_deref().ok());
+        }
+        let rendered = rendered?;
+        let same = |known: &&mut Wanted| {
+            known.rendered.len() == rendered.len()
+                && known.rendered.iter().zip(&rendered).all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        if let Some(known) = known.filter(same) {
+            known.resolved = resolved.clone();
+            return Ok(Arc::clone(&known.desired));
+        }
         let desired = Arc::new(read::desire(self.ctx, &self.app, &rendered).await);
         // A kind that is missing may be there the next time; only what is complete is kept.
         self.memory.desired = desired.complete.then(|| Wanted {
             resolved: resolved.clone(),
             destination: self.app.spec.destination.clone(),
             kinds: self.ctx.cluster.kinds(),
+            rendered,
             desired: Arc::clone(&desired),
         });
         Ok(desired)

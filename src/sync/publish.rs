@@ -15,6 +15,7 @@ use super::{
     pass::{Pass, PassEnd, Work},
     read::condition,
     status::{self, Findings},
+    unwritten::Unwritten,
 };
 use crate::{
     api::{Application, ConditionType, SyncCode},
@@ -57,9 +58,19 @@ impl Pass<'_> {
             invalid,
         };
         let new = status::build(&self.app, found, clock::now());
-        let old = serde_json::to_value(&self.app.status).unwrap_or_default();
+        let old = std::mem::take(&mut self.told);
+        let written = self.publish_change(&old, &new).await;
+        if self.told.is_null() {
+            self.told = old;
+        }
+        self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
+        written
+    }
+
+    /// Writes the status `new` where it differs from `old` by what is worth a write.
+    async fn publish_change(&mut self, old: &Value, new: &Value) -> bool {
         let mut patch = json!({});
-        if let Some(mut status) = shape::merge_patch(&old, &new) {
+        if let Some(mut status) = shape::merge_patch(old, new) {
             // A new request may have cleared the last state meanwhile: a part of ours would then be
             // all of it.
             if let Some(state) = status.get_mut("operationState").filter(|s| s.is_object()) {
@@ -77,26 +88,37 @@ impl Pass<'_> {
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
             return true;
         }
-        if patch.get("operation").is_none() && !self.refreshed && self.says_nothing_new(&old, &new)
-        {
+        let may_wait = patch.get("operation").is_none() && !self.refreshed;
+        if may_wait && (self.says_nothing_new(old, new) || self.waits(old, new)) {
             return true;
         }
-        if patch.get("operation").is_none()
-            && !self.refreshed
-            && status::differ_in_words(&old, &new)
-        {
-            // Progress in words changes with every pod: a write a second is enough.
-            let since = self.memory.written_at.map_or(Duration::MAX, |at| at.elapsed());
-            if let Some(wait) = WORDS_EVERY.checked_sub(since) {
-                self.look_again(wait);
-                return true;
-            }
-        }
-        self.announce(&old, &new);
+        self.announce(old, new);
         let written = self.write(&patch).await;
         self.memory.written_at = Some(Instant::now());
-        self.ctx.metrics.stage_finished(Stage::Report, started.elapsed());
+        self.ctx.traffic.count(Instant::now());
         written
+    }
+
+    /// True when a status is one that soon changes, and not due yet.
+    fn waits(&mut self, old: &Value, new: &Value) -> bool {
+        let now = Instant::now();
+        if status::differ_in_words(old, new) {
+            // Progress in words changes with every pod: a write a second is enough.
+            let since = self.memory.written_at.map_or(Duration::MAX, |at| now.duration_since(at));
+            return self.is_due_in(WORDS_EVERY.checked_sub(since));
+        }
+        let Some(found) = Unwritten::of(old, new, now) else { return false };
+        let unwritten = self.memory.unwritten.get_or_insert_with(|| Box::new(found));
+        let wait = unwritten.wait(self.ctx.traffic.patience(now), now);
+        self.is_due_in(wait)
+    }
+
+    /// True when there is a time to wait; looks again when it is over.
+    fn is_due_in(&mut self, wait: Option<Duration>) -> bool {
+        if let Some(wait) = wait {
+            self.look_again(wait);
+        }
+        wait.is_some()
     }
 
     /// True when a status says no more than that an automated sync has failed once more as it did
@@ -112,7 +134,7 @@ impl Pass<'_> {
         if !self.is_repeated() || shape::merge_patch(old, &same).is_some() {
             return false;
         }
-        self.memory.repeated = Some(Repeated { told, last });
+        self.memory.repeated = Some(Box::new(Repeated { told, last }));
         true
     }
 
@@ -124,8 +146,10 @@ impl Pass<'_> {
         match self.ctx.patch_application(&self.entry.name, patch).await {
             Ok(answer) => {
                 if let Ok(app) = Application::parse(answer.clone()) {
+                    self.told = status::told(&app);
                     self.app = Arc::new(app);
                 }
+                self.memory.unwritten = None;
                 self.refreshed = false;
                 let answer = self.ctx.publish(&self.entry.name, answer);
                 // The answer may hold what somebody else wrote a moment ago, and the watch will have

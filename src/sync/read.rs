@@ -126,11 +126,20 @@ pub(crate) async fn resolve_spec(
     ctx: &Context,
     app: &Application,
 ) -> Result<(Resolved, Vec<Condition>), Stopped> {
+    ctx.sources.read_by(&ctx.instance(app), &followed(app));
+    resolve(ctx, app.spec.project(), app.spec.sources(), &[]).await
+}
+
+/// What an application follows: one entry for each source.
+fn followed(app: &Application) -> Vec<(Place, source::Target)> {
     let project = app.spec.project();
-    let wanted: Vec<(Place, source::Target)> =
-        app.spec.sources().iter().map(|source| (place(project, source), target(source))).collect();
-    ctx.sources.read_by(&ctx.instance(app), &wanted);
-    resolve(ctx, project, app.spec.sources(), &[]).await
+    app.spec.sources().iter().map(|source| (place(project, source), target(source))).collect()
+}
+
+/// Keeps what the sources of the specification came to, so that a commit which changes nothing of
+/// it is known as one; `None` when they can't be rendered.
+pub(crate) fn remember(ctx: &Context, app: &Application, rendered: Option<&[Arc<Rendered>]>) {
+    ctx.sources.rendered(&ctx.instance(app), &followed(app), rendered);
 }
 
 /// The sources and commits that an operation names: its own where it pins them. What it names

@@ -24,6 +24,7 @@ use super::{
     secrets,
     sources::{Sources, Wake},
     tasks::Tasks,
+    unwritten::Traffic,
 };
 use crate::{
     api::{self, AppProject},
@@ -199,6 +200,7 @@ fn assemble(
         renders: Arc::new(RenderCache::new(RENDERS_MAX, RENDER_BYTES_MAX)),
         projects: RwLock::new(HashMap::new()),
         board: Arc::new(Board::default()),
+        traffic: Traffic::default(),
         metrics,
         events,
         settings: Arc::clone(settings),

@@ -4,18 +4,22 @@
 //! the applications that read it, and no others.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
 use futures::future::join_all;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::tasks::Tasks;
+use super::{later::Later, readers::Readers, tasks::Tasks};
 use crate::{
-    object::Turn,
+    object::{Tree, Turn},
+    render::Rendered,
     source::{
         Freshness, Mirrors, RepoAccess, Revision, Snapshot, SourceError, Target,
         credentials::{CredentialBook, CredentialError},
@@ -109,8 +113,7 @@ struct Repository {
     /// As its first reader spells it.
     place: Place,
     access: Result<RepoAccess, CredentialError>,
-    /// Readers by what they follow.
-    readers: Mutex<BTreeMap<Target, BTreeSet<String>>>,
+    readers: Mutex<Readers>,
     known: Mutex<HashMap<Target, Known>>,
     bell: Notify,
     /// Number of polls that have begun and ended.
@@ -127,6 +130,14 @@ pub(crate) struct Sources {
     tasks: Tasks,
     wake: Wake,
     interval: Duration,
+}
+
+/// The readers of what a poll found moved, and the commits that they will look at.
+#[derive(Debug, Default)]
+struct Moved {
+    concerned: BTreeSet<String>,
+    others: BTreeSet<String>,
+    open: Vec<Arc<Snapshot>>,
 }
 
 /// A commit, and what is wrong with the repository although the commit is known.
@@ -283,7 +294,7 @@ impl Sources {
 
     /// Polls one repository until nobody reads it.
     async fn poll(self: Arc<Self>, repository: Arc<Repository>) {
-        let mut failures = 0_u32;
+        let (mut failures, mut later) = (0_u32, Later::default());
         loop {
             // A server that says nothing must not hold up a stop: the worker ends with the look.
             let moved = tokio::select! {
@@ -295,32 +306,75 @@ impl Sources {
             let url = &repository.place.url;
             failures = if failed { failures.saturating_add(1) } else { 0 };
             repository.polls.send_modify(|polls| polls.ended += 1);
-            for app in &moved {
+            for app in &moved.concerned {
                 (self.wake)(app);
             }
-            let pause = pause(self.interval, failures, url);
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = repository.bell.notified() => {}
-                () = repository.abandoned.cancelled() => return,
-                () = self.tasks.stop.cancelled() => return,
+            if !moved.open.is_empty() {
+                later.add(&moved.concerned, &moved.others, moved.open, Instant::now());
+            }
+            let due = Instant::now() + pause(self.interval, failures, url);
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep_until(due) => break,
+                    () = repository.bell.notified() => break,
+                    app = later.next() => (self.wake)(&app),
+                    () = repository.abandoned.cancelled() => return,
+                    () = self.tasks.stop.cancelled() => return,
+                }
             }
         }
     }
 
     /// One poll of everything that is read; returns the readers of what moved.
-    async fn look(&self, repository: &Repository) -> BTreeSet<String> {
+    async fn look(&self, repository: &Repository) -> Moved {
         repository.polls.send_modify(|polls| polls.begun += 1);
-        let wanted: Vec<Target> = repository.lock_readers().keys().cloned().collect();
+        let wanted = repository.lock_readers().targets();
         let answers =
             join_all(wanted.iter().map(|target| self.ask(&repository.access, target))).await;
-        let mut moved = BTreeSet::new();
+        let mut moved = Moved::default();
         for (target, answer) in wanted.into_iter().zip(answers) {
-            if repository.learn(&target, answer) {
-                moved.extend(repository.readers_of(&target));
+            if !repository.learn(&target, answer) {
+                continue;
             }
+            let files = self.files(repository, &target).await;
+            let tree = files.as_deref().map(|files| files as &dyn Tree);
+            let concern = repository.lock_readers().judge(&target, tree);
+            moved.concerned.extend(concern.concerned);
+            moved.others.extend(concern.others);
+            moved.open.extend(files);
         }
+        let Moved { concerned, others, .. } = &mut moved;
+        others.retain(|app| !concerned.contains(app));
         moved
+    }
+
+    /// The files of the commit that a target has come to; `None` while it is in trouble.
+    async fn files(&self, repository: &Repository, target: &Target) -> Option<Arc<Snapshot>> {
+        let known = repository.known(target)?;
+        let commit = known.good.filter(|_| known.trouble.is_none())?.commit;
+        let access = repository.access.as_ref().ok()?;
+        self.mirrors.snapshot(access, &commit).await.ok()
+    }
+
+    /// Keeps what `app` rendered of the revisions that it reads, one result for each source, or
+    /// that it is not known: a commit that changes nothing of it wakes the application later.
+    pub(crate) fn rendered(
+        &self,
+        app: &str,
+        read: &[(Place, Target)],
+        renders: Option<&[Arc<Rendered>]>,
+    ) {
+        for (place, target) in read {
+            let Some(repository) = self.lock().get(&place.key()).cloned() else { continue };
+            let of_target = renders.map(|renders| {
+                let same = |(place_too, target_too): &&(Place, Target)| {
+                    place_too.key() == place.key() && target_too == target
+                };
+                let pairs = read.iter().zip(renders);
+                pairs.filter(|(read, _)| same(read)).map(|(_, r)| Arc::clone(r)).collect()
+            });
+            repository.lock_readers().rendered(app, target, of_target);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Repository>>> {
@@ -352,7 +406,7 @@ impl Repository {
         }
     }
 
-    fn lock_readers(&self) -> MutexGuard<'_, BTreeMap<Target, BTreeSet<String>>> {
+    fn lock_readers(&self) -> MutexGuard<'_, Readers> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -363,14 +417,9 @@ impl Repository {
     /// Takes `app` off every target but `targets`; false (and the polls end) when nobody is left.
     fn keep_readers(&self, app: &str, targets: &[&Target]) -> bool {
         let mut readers = self.lock_readers();
-        readers.retain(|target, apps| {
-            if !targets.contains(&target) {
-                apps.remove(app);
-            }
-            !apps.is_empty()
-        });
-        self.lock_known().retain(|target, _| readers.contains_key(target));
-        let abandoned = readers.is_empty() && targets.is_empty();
+        let somebody = readers.keep(app, targets);
+        self.lock_known().retain(|target, _| readers.reads(target));
+        let abandoned = !somebody && targets.is_empty();
         if abandoned {
             self.abandoned.cancel();
         }
@@ -379,26 +428,19 @@ impl Repository {
 
     /// Adds a reader; true when the target was not read before.
     fn add_reader(&self, app: &str, target: &Target) -> bool {
-        let mut readers = self.lock_readers();
-        let new = !readers.contains_key(target);
-        readers.entry(target.clone()).or_default().insert(app.to_owned());
-        new
+        self.lock_readers().add(app, target)
     }
 
     fn has_reader(&self, app: &str) -> bool {
-        self.lock_readers().values().any(|apps| apps.contains(app))
+        self.lock_readers().has(app)
     }
 
     fn is_read(&self, target: &Target) -> bool {
-        self.lock_readers().contains_key(target)
-    }
-
-    fn readers_of(&self, target: &Target) -> BTreeSet<String> {
-        self.lock_readers().get(target).cloned().unwrap_or_default()
+        self.lock_readers().reads(target)
     }
 
     fn all_readers(&self) -> BTreeSet<String> {
-        self.lock_readers().values().flatten().cloned().collect()
+        self.lock_readers().all()
     }
 
     /// Ends the polls and returns who read the repository.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{Application, ConditionType, HealthCode, OperationState, RevisionHistory, SyncCode},
     health,
-    object::{LiveObject, ObjectId, meta},
+    object::{LiveObject, ObjectId, Packed, meta},
     plan::{decide::State, prune},
     report::status as shape,
 };
@@ -49,11 +49,11 @@ const JUDGED: [&str; 10] = [
 
 /// Builds `status` from what the last one said and what this pass found.
 pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> Value {
-    let old = serde_json::to_value(&app.status).unwrap_or_default();
-    let old = if old.is_object() { old } else { json!({}) };
+    let mut status = match told(app) {
+        Value::Object(status) => status,
+        _ => Map::new(),
+    };
     let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let list = |key: &str| old.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut status = old.as_object().cloned().unwrap_or_default();
     let mut conditions = found.conditions;
 
     if let Some(view) = found.view {
@@ -66,16 +66,17 @@ pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> V
         status.insert("summary".to_owned(), summary);
         let whole = app_health(app, view);
         let word = whole.status.as_str();
-        let health = shape::health(old.get("health"), word, &whole.message, &time);
+        let health = shape::health(status.get("health"), word, &whole.message, &time);
         status.insert("health".to_owned(), health);
     } else if found.invalid {
         let unknown = HealthCode::Unknown;
-        let health = shape::health(old.get("health"), unknown.as_str(), "", &time);
+        let health = shape::health(status.get("health"), unknown.as_str(), "", &time);
         status.insert("health".to_owned(), health);
     }
     let sync = sync(app, found.view, found.resolved, &conditions);
     status.insert("sync".to_owned(), sync);
-    let conditions = shape::conditions(&list("conditions"), &JUDGED, &conditions, &time);
+    let known = take_list(&mut status, "conditions");
+    let conditions = shape::conditions(&known, &JUDGED, &conditions, &time);
     put_list(&mut status, "conditions", conditions);
     if let Some(state) = found.operation {
         let state = serde_json::to_value(state).unwrap_or_default();
@@ -84,7 +85,8 @@ pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> V
     if let Some(entry) = found.deployed {
         let entry = serde_json::to_value(entry).unwrap_or_default();
         let entry = entry.as_object().cloned().unwrap_or_default();
-        let history = shape::history(&list("history"), entry, app.spec.revision_history_limit);
+        let known = take_list(&mut status, "history");
+        let history = shape::history(&known, entry, app.spec.revision_history_limit);
         put_list(&mut status, "history", history);
     }
     status.insert("reconciledAt".to_owned(), Value::from(time));
@@ -95,22 +97,52 @@ pub(crate) fn build(app: &Application, found: Findings<'_>, now: Timestamp) -> V
     Value::Object(status)
 }
 
+/// The status of an application as a tree; empty when there is none.
+pub(crate) fn told(app: &Application) -> Value {
+    app.status.as_ref().and_then(|status| serde_json::to_value(status).ok()).unwrap_or(json!({}))
+}
+
 /// True when two statuses differ only in what is said about health, not in how it is.
 pub(crate) fn differ_in_words(old: &Value, new: &Value) -> bool {
-    fn quiet(status: &Value) -> Value {
-        let mut status = status.clone();
-        if let Some(health) = status.get_mut("health").and_then(Value::as_object_mut) {
-            health.remove("message");
+    // When it was looked at does not count; of health and resources the words don't.
+    let counts = |key: &str| !matches!(key, "reconciledAt" | "observedAt");
+    let empty = Map::new();
+    let [old, new] = [old, new].map(|status| status.as_object().unwrap_or(&empty));
+    let mut keys = old.keys().chain(new.keys()).filter(|key| counts(key));
+    keys.all(|key| match (key.as_str(), old.get(key), new.get(key)) {
+        ("health", old, new) => same_health(old, new),
+        ("resources", Some(Value::Array(old)), Some(Value::Array(new))) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| same_entry(old, new))
         }
-        let resources = status.get_mut("resources").and_then(Value::as_array_mut);
-        for entry in resources.into_iter().flatten() {
-            if let Some(health) = entry.get_mut("health").and_then(Value::as_object_mut) {
-                health.remove("message");
-            }
-        }
-        status
+        (_, old, new) => old.filter(|v| !v.is_null()) == new.filter(|v| !v.is_null()),
+    })
+}
+
+/// True when two entries of `status.resources` differ in nothing but the words about health.
+fn same_entry(old: &Value, new: &Value) -> bool {
+    let fields = |entry: &Value| entry.as_object().map_or(0, Map::len);
+    let same = |(key, value): (&String, &Value)| match key.as_str() {
+        "health" => same_health(Some(value), new.get("health")),
+        _ => new.get(key) == Some(value),
+    };
+    fields(old) == fields(new) && old.as_object().into_iter().flatten().all(same)
+}
+
+/// True when health is the same, however it is put.
+fn same_health(old: Option<&Value>, new: Option<&Value>) -> bool {
+    fn said(health: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+        let fields = health.and_then(Value::as_object).into_iter().flatten();
+        fields.filter(|(key, _)| *key != "message")
     }
-    shape::merge_patch(&quiet(old), &quiet(new)).is_none()
+    said(old).eq(said(new))
+}
+
+/// Takes a list out of a status.
+fn take_list(status: &mut Map<String, Value>, key: &str) -> Vec<Value> {
+    match status.remove(key) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    }
 }
 
 fn put_list(status: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
@@ -157,16 +189,17 @@ fn sync_code(view: Option<&View>, conditions: &[shape::Condition]) -> SyncCode {
 /// True when nothing differs.
 pub(crate) fn is_in_sync(view: &View) -> bool {
     view.seen.iter().all(|seen| seen.subject.state == State::Clean || seen.agrees)
-        && view.stale.iter().all(|live| is_extraneous(&live.value()))
+        && view.stale.iter().all(|live| is_extraneous(&live.body))
 }
 
 /// The annotation with an object's compare options.
 const COMPARE_OPTIONS: &str = "argocd.argoproj.io/compare-options";
 
 /// An extra object that is meant to be there (`IgnoreExtraneous`).
-fn is_extraneous(live: &Value) -> bool {
-    meta::annotation(live, COMPARE_OPTIONS)
-        .is_some_and(|options| options.split(',').any(|option| option.trim() == "IgnoreExtraneous"))
+fn is_extraneous(live: &Packed) -> bool {
+    let says_so = |options: &str| options.split(',').any(|one| one.trim() == "IgnoreExtraneous");
+    live.mentions(&[COMPARE_OPTIONS])
+        && meta::annotation(&live.tree(), COMPARE_OPTIONS).is_some_and(says_so)
 }
 
 fn resources(app: &Application, view: &View) -> Vec<Value> {
@@ -175,7 +208,7 @@ fn resources(app: &Application, view: &View) -> Vec<Value> {
     let mut entries: Vec<(ObjectId, Value)> = Vec::new();
     for seen in &view.seen {
         let mut entry = resource(seen);
-        if prune::asks(&seen.subject.target.value, &of_app) {
+        if prune::asks(&seen.subject.target.body, &of_app) {
             confirm(&mut entry);
         }
         entries.push((seen.subject.target.id.clone(), entry));
@@ -184,7 +217,7 @@ fn resources(app: &Application, view: &View) -> Vec<Value> {
         let mut entry = unnamed(live, &SyncCode::OutOfSync);
         entry["requiresPruning"] = Value::from(true);
         let asked = prune::consent(live, of_app("Prune")) == prune::Consent::Asked;
-        if asked || prune::asks(&live.value(), &of_app) {
+        if asked || prune::asks(&live.body, &of_app) {
             confirm(&mut entry);
         }
         entries.push((live.id.clone(), entry));
@@ -261,7 +294,7 @@ fn app_health(app: &Application, view: &View) -> health::Health {
     let itself = itself(app);
     let unsure = view.unsure.iter().filter(|unsure| {
         let Unsure { live, .. } = unsure;
-        health::counts(&itself, &live.id, &live.value())
+        health::counts(&itself, &live.id, &live.body)
     });
     let unsure = unsure.map(|Unsure { live, health }| health::Part {
         id: &live.id,
@@ -273,9 +306,9 @@ fn app_health(app: &Application, view: &View) -> health::Health {
         .seen
         .iter()
         .filter(|seen| {
-            let object = seen.live.as_ref().map(|live| live.value());
-            let object = object.as_ref().unwrap_or(&seen.subject.target.value);
-            health::counts(&itself, &seen.subject.target.id, object)
+            let target = &seen.subject.target;
+            let object = seen.live.as_ref().map_or(&target.body, |live| &live.body);
+            health::counts(&itself, &target.id, object)
         })
         .map(|seen| health::Part {
             id: &seen.subject.target.id,
@@ -289,8 +322,8 @@ fn app_health(app: &Application, view: &View) -> health::Health {
 }
 
 fn view_images(view: &View) -> BTreeSet<String> {
-    let named = view.seen.iter().flat_map(|seen| images(&seen.subject.target.value));
-    let unsure = view.unsure.iter().flat_map(|unsure| images(&unsure.live.value()));
+    let named = view.seen.iter().flat_map(|seen| images(&seen.subject.target.body));
+    let unsure = view.unsure.iter().flat_map(|unsure| images(&unsure.live.body));
     named.chain(unsure).collect()
 }
 
@@ -309,7 +342,7 @@ mod tests {
             uid: name.to_owned(),
             resource_version: "7".to_owned(),
             app: Some("shop".to_owned()),
-            body: body.to_string().into_boxed_str(),
+            body: Packed::of(&body),
             own: None,
             others: None,
             has_owner: false,
@@ -346,6 +379,31 @@ mod tests {
     }
 
     #[test]
+    fn statuses_that_differ_in_the_words_about_health_are_told_from_others() {
+        let status = json!({
+            "health": {"status": "Progressing", "message": "1 of 3"}, "reconciledAt": "then",
+            "resources": [{"name": "web", "health": {"status": "Progressing"}}, {"name": "a"}],
+            "sync": {"status": "Synced", "revision": "one"},
+        });
+        let with = |pointer: &str, value: Value| {
+            let mut other = status.clone();
+            *other.pointer_mut(pointer).unwrap() = value;
+            differ_in_words(&status, &other)
+        };
+        let health = |word: &str| json!({"status": word, "message": "2 of 3"});
+        assert!(with("/reconciledAt", json!("now")));
+        assert!(with("/health", health("Progressing")));
+        assert!(!with("/health", health("Healthy")));
+        assert!(with("/resources/0/health", health("Progressing")));
+        assert!(!with("/resources/0/health", health("Healthy")));
+        assert!(!with("/resources/1", json!({"name": "b"})));
+        assert!(!with("/resources/1", json!({"name": "a", "requiresPruning": true})));
+        assert!(!with("/resources", json!([])));
+        assert!(!with("/sync/revision", json!("two")));
+        assert!(!with("/sync", Value::Null));
+    }
+
+    #[test]
     fn what_the_project_forbids_is_unknown_and_requires_no_pruning() {
         let forbidden = vec![(live("web"), "project team does not permit it".to_owned())];
         let view = View { forbidden, ..View::default() };
@@ -360,7 +418,7 @@ mod tests {
         let mut said = live("web");
         let body = json!({"metadata": {"annotations":
             {"argocd.argoproj.io/sync-options": "Delete=confirm"}}});
-        Arc::make_mut(&mut said).body = body.to_string().into_boxed_str();
+        Arc::make_mut(&mut said).body = Packed::of(&body);
         let status = status(&View { stale: vec![live("api"), said], ..View::default() });
         assert_eq!(status["resources"][0]["requiresDeletionConfirmation"], Value::Null);
         assert_eq!(status["resources"][1]["requiresDeletionConfirmation"], true);

@@ -91,7 +91,7 @@ fn root(store: &Store<Child>, live: &LiveObject) -> Node {
         health: health.map(|health| (health.status.as_str().to_owned(), health.message)),
         resource_version: live.resource_version.clone(),
         created_at: meta::text(&value, "creationTimestamp").to_owned(),
-        images: observe::images(&value).into_iter().collect(),
+        images: observe::images(&live.body).into_iter().collect(),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::{
         cluster::fake::Server,
-        object::{GroupKind, tracking},
+        object::{GroupKind, Packed, tracking},
     };
 
     fn object(api: &str, kind: &str, name: &str, uid: &str, owner: Option<(&str, &str)>) -> Value {
@@ -150,7 +150,7 @@ mod tests {
             uid: meta::uid(object).to_owned(),
             resource_version: "7".to_owned(),
             app: None,
-            body: object.to_string().into_boxed_str(),
+            body: Packed::of(object),
             own: None,
             others: None,
             has_owner: false,

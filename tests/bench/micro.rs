@@ -78,13 +78,13 @@ fn source() -> DirectorySource {
 }
 
 /// The targets of an example.
-fn targets() -> Vec<Target> {
+fn targets() -> Vec<Arc<Target>> {
     let rendered = directory(&examples(), &source(), &Limits::default());
     let to = Destination { instance: "shop", installation: "argocd", namespace: "shop" };
     resolve(&rendered.manifests, &Everything, to).targets
 }
 
-fn deployment() -> Target {
+fn deployment() -> Arc<Target> {
     targets().into_iter().find(|target| target.id.kind == "Deployment").unwrap()
 }
 
@@ -100,7 +100,7 @@ fn owned(value: &Value) -> Value {
 
 /// The object as the server has it.
 fn live(target: &Target) -> LiveObject {
-    let mut fields = owned(&target.value);
+    let mut fields = owned(&target.body.tree());
     for name in ["f:apiVersion", "f:kind"] {
         fields.as_object_mut().unwrap().remove(name);
     }
@@ -113,8 +113,8 @@ fn live(target: &Target) -> LiveObject {
         uid: "5f0a".to_owned(),
         resource_version: "100".to_owned(),
         app: Some("shop".to_owned()),
-        body: target.value.to_string().into(),
-        own: Some(FieldSet::parse(&fields)),
+        body: target.body.clone(),
+        own: Some(Arc::new(FieldSet::parse(&fields))),
         others: None,
         has_owner: false,
         terminating: false,
@@ -133,7 +133,7 @@ fn yaml_load(bencher: Bencher<'_, '_>) {
 fn watch_event_decode(bencher: Bencher<'_, '_>) {
     let target = deployment();
     let live = live(&target);
-    let mut object = (*target.value).clone();
+    let mut object = target.body.tree();
     let entry = json!({"manager": "steadfast", "operation": "Apply", "apiVersion": "apps/v1",
         "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1",
         "fieldsV1": live.own.unwrap().to_json()});
@@ -168,9 +168,10 @@ fn compare_what_is_clean(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn diff_of_one_field(bencher: Bencher<'_, '_>) {
     let target = deployment();
-    let mut other = (*target.value).clone();
+    let value = target.body.tree();
+    let mut other = value.clone();
     other["spec"]["replicas"] = json!(17);
-    bencher.bench(|| changes(Some(black_box(&target.value)), Some(black_box(&other))));
+    bencher.bench(|| changes(Some(black_box(&value)), Some(black_box(&other))));
 }
 
 #[divan::bench]
@@ -178,8 +179,8 @@ fn plan_a_thousand_objects_with_one_change(bencher: Bencher<'_, '_>) {
     let target = deployment();
     let subjects: Vec<Subject> = (0..OBJECTS)
         .map(|number| {
-            let mut target = target.clone();
-            target.id = ObjectId::new("apps", "Deployment", "shop", &format!("shop-{number}"));
+            let id = ObjectId::new("apps", "Deployment", "shop", &format!("shop-{number}"));
+            let target = Arc::new(Target { id, ..(*target).clone() });
             let state = if number == OBJECTS / 2 { State::Changed } else { State::Clean };
             Subject { target, state, health: None, yields: Vec::new() }
         })

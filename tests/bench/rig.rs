@@ -1,6 +1,7 @@
 //! A control plane, a repository, and the controller between them.
 
 use std::{
+    ops::Range,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -108,10 +109,14 @@ impl Rig {
 
     /// Waits until all applications are synced to a commit and healthy; returns when the last was.
     pub(crate) async fn all_done(&mut self, commit: &str) -> Instant {
+        self.done(0..self.load.apps, commit).await
+    }
+
+    /// The same of some of them.
+    pub(crate) async fn done(&mut self, apps: Range<usize>, commit: &str) -> Instant {
         let home = self.home.name().to_owned();
-        let all: Vec<_> =
-            (0..self.load.apps).map(|number| (home.clone(), self.load.app(number))).collect();
-        self.apps.values(&all, &format!("{DONE}{commit}")).await
+        let apps: Vec<_> = apps.map(|number| (home.clone(), self.load.app(number))).collect();
+        self.apps.values(&apps, &format!("{DONE}{commit}")).await
     }
 
     /// Tells the controller of a push, as GitHub would.

@@ -152,7 +152,7 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
                 *loss = None;
                 let mut touched = index.end_list(kind, version.parse().unwrap_or(u64::MAX));
                 if index.set_watch_state(kind, WatchState::Complete) {
-                    touched.extend(state.apps_of(kind));
+                    touched.extend(state.needs.apps(kind));
                 }
                 touched
             }
@@ -160,7 +160,7 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
                 *loss = None;
                 let back =
                     index.is_listed(kind) && index.set_watch_state(kind, WatchState::Complete);
-                if back { state.apps_of(kind) } else { Touched::new() }
+                if back { state.needs.apps(kind) } else { Touched::new() }
             }
             Update::Lost(_) => Touched::new(),
         };
@@ -198,7 +198,7 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
         if !state.index.set_watch_state(kind, to.clone()) {
             return;
         }
-        let apps = state.apps_of(kind);
+        let apps = state.needs.apps(kind);
         drop(state);
         if let WatchState::Failed { message, .. } = to {
             tracing::warn!(%kind, message, "live state is not up to date");
@@ -212,7 +212,7 @@ impl<C: PartialEq + Send + Sync + 'static> Inner<C> {
         let mut touched = state.index.clear_kind(kind);
         state.index.set_watch_state(kind, WatchState::NotServed);
         if before != WatchState::NotServed {
-            touched.extend(state.apps_of(kind));
+            touched.extend(state.needs.apps(kind));
         }
         drop(state);
         self.tell(&touched);

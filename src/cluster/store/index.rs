@@ -16,6 +16,7 @@ use super::{
     Presence, Reduce, Survey, WatchState,
     children::Children,
     reduce::{AUTOSCALER, is_parent, live, scale_target, version},
+    shapes::Shapes,
 };
 
 /// Namespace and name of an object, joined by `/`: one allocation, and kinds can be huge.
@@ -35,6 +36,7 @@ pub(super) struct Index<C> {
     /// Tracked objects that may have children, by uid.
     roots: HashMap<Box<str>, ObjectId>,
     pub(super) children: Children<C>,
+    shapes: Shapes,
 }
 
 /// Everything that is known of one kind.
@@ -100,6 +102,7 @@ impl<C> Default for Index<C> {
             apps: HashMap::new(),
             roots: HashMap::new(),
             children: Children::default(),
+            shapes: Shapes::default(),
         }
     }
 }
@@ -353,7 +356,8 @@ impl<C: PartialEq> Index<C> {
         let before = of_kind.tracked.get(&key);
         let content = content_hash(&object);
         let Some(mut live) = live(object, true) else { return };
-        let owned = live.own.as_ref().map_or(0, |own| own.digest_values(&live.value()));
+        let owned = live.digests().map_or(0, |(_, values)| values);
+        live.own = live.own.map(|own| self.shapes.share(own));
         let same_fields = before.is_some_and(|before| before.live.own == live.own);
         // Who took our fields can be asked only of an object in which they were taken: one that
         // differs from what it was before, and has not been settled since.

@@ -1,8 +1,10 @@
 //! From an object as the server sends it to what is kept of it.
 
+use std::sync::{Arc, OnceLock};
+
 use serde_json::Value;
 
-use crate::object::{FieldSet, GroupKind, LiveObject, Manager, ObjectId, meta, tracking};
+use crate::object::{FieldSet, GroupKind, LiveObject, Manager, ObjectId, Packed, meta, tracking};
 
 use super::super::FIELD_MANAGER;
 
@@ -52,7 +54,8 @@ pub(super) fn live(mut object: Value, others: bool) -> Option<LiveObject> {
     };
     let own_entry = own_entry(&entries);
     let is_own = |entry: &Value| own_entry.is_some_and(|own| std::ptr::eq(own, entry));
-    let own = own_entry.map(fields_of);
+    let own = own_entry.map(fields_of).map(Arc::new);
+    let digests = own.as_ref().map(|own| LiveObject::digests_of(own, &object));
     let others =
         others.then(|| entries.iter().filter(|entry| !is_own(entry)).map(manager).collect());
     let app = tracking::owner(&object, &id);
@@ -65,8 +68,8 @@ pub(super) fn live(mut object: Value, others: bool) -> Option<LiveObject> {
         others,
         has_owner: !meta::owners(&object).is_empty(),
         terminating: meta::is_terminating(&object),
-        digests: std::sync::OnceLock::new(),
-        body: object.to_string().into_boxed_str(),
+        digests: digests.map(OnceLock::from).unwrap_or_default(),
+        body: Packed::of(&object),
         id,
     })
 }
@@ -147,7 +150,7 @@ mod tests {
             [("steadfast", ""), ("steadfast", "status"), ("kubectl-edit", "")]
                 .map(|(name, sub)| (name.to_owned(), sub.to_owned()))
         );
-        assert!(!live.body.contains("managedFields"));
+        assert!(!live.body.mentions(&["managedFields"]));
     }
 
     #[test]

@@ -3,14 +3,15 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::object::{GroupVersionKind, ObjectId, Origin};
+use crate::object::{GroupVersionKind, ObjectId, Origin, Packed};
 
-fn target(value: Value) -> Target {
+fn target(value: &Value) -> Target {
+    let body = Packed::of(value);
     Target {
         id: ObjectId::new("apps", "Deployment", "prod", "web"),
         gvk: GroupVersionKind::parse("apps/v1", "Deployment"),
-        digest: super::super::desired::digest(&value),
-        value: Arc::new(value),
+        digest: super::super::desired::digest(&body),
+        body,
         origin: Origin { file: "web.yaml".to_owned(), line: 1 },
         wave: 0,
         awaits: None,
@@ -40,8 +41,8 @@ fn live(value: &Value, own: FieldSet, others: Vec<Manager>) -> LiveObject {
         uid: "u".to_owned(),
         resource_version: "1".to_owned(),
         app: Some("shop".to_owned()),
-        body: value.to_string().into_boxed_str(),
-        own: Some(own),
+        body: Packed::of(value),
+        own: Some(Arc::new(own)),
         others: Some(others),
         has_owner: false,
         terminating: false,
@@ -71,7 +72,7 @@ fn edited_by(name: &str, fields: &Value) -> Manager {
 
 #[test]
 fn defaults_of_the_server_are_no_difference_even_after_a_restart() {
-    let target = target(deployment("a"));
+    let target = target(&deployment("a"));
     let live = live(&defaulted("a"), own_fields(), Vec::new());
     let Verdict::Clean(Some(print)) = compare(&target, &live, None) else {
         panic!("{:?}", compare(&target, &live, None));
@@ -82,10 +83,10 @@ fn defaults_of_the_server_are_no_difference_even_after_a_restart() {
 #[test]
 fn a_new_commit_is_a_change_and_not_a_drift() {
     let live = live(&defaulted("a"), own_fields(), Vec::new());
-    let Verdict::Clean(Some(print)) = compare(&target(deployment("a")), &live, None) else {
+    let Verdict::Clean(Some(print)) = compare(&target(&deployment("a")), &live, None) else {
         panic!("not clean");
     };
-    assert_eq!(compare(&target(deployment("b")), &live, Some(&print)), Verdict::Changed);
+    assert_eq!(compare(&target(&deployment("b")), &live, Some(&print)), Verdict::Changed);
 }
 
 #[test]
@@ -100,19 +101,19 @@ fn a_field_that_yields_to_whom_has_taken_it_is_no_change() {
     let mut value = defaulted("a");
     value["spec"]["replicas"] = json!(2);
     let before = live(&value, all, Vec::new());
-    let Verdict::Clean(Some(print)) = compare(&target(scaled), &before, None) else {
+    let Verdict::Clean(Some(print)) = compare(&target(&scaled), &before, None) else {
         panic!("not clean");
     };
     value["spec"]["replicas"] = json!(4);
     let after = live(&value, own_fields(), Vec::new());
     // The target without the field that yields.
-    let verdict = compare(&target(deployment("a")), &after, Some(&print));
+    let verdict = compare(&target(&deployment("a")), &after, Some(&print));
     assert!(matches!(verdict, Verdict::Clean(Some(_))), "{verdict:?}");
 }
 
 #[test]
 fn a_drift_names_field_values_and_manager() {
-    let target = target(deployment("a"));
+    let target = target(&deployment("a"));
     let clean = live(&defaulted("a"), own_fields(), Vec::new());
     let Verdict::Clean(Some(print)) = compare(&target, &clean, None) else { panic!("not clean") };
     let own = FieldSet::parse(&json!({
@@ -134,7 +135,7 @@ fn a_drift_names_field_values_and_manager() {
 
 #[test]
 fn a_label_that_somebody_removed_is_a_drift_of_the_last_writer() {
-    let target = target(deployment("a"));
+    let target = target(&deployment("a"));
     let clean = live(&defaulted("a"), own_fields(), Vec::new());
     let Verdict::Clean(Some(print)) = compare(&target, &clean, None) else { panic!("not clean") };
     let mut value = defaulted("a");
@@ -153,7 +154,7 @@ fn a_label_that_somebody_removed_is_a_drift_of_the_last_writer() {
 
 #[test]
 fn a_field_that_others_added_is_none_of_our_business() {
-    let target = target(deployment("a"));
+    let target = target(&deployment("a"));
     let mut value = defaulted("a");
     value["spec"]["replicas"] = json!(7);
     value["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "1"});
@@ -166,18 +167,18 @@ fn a_field_that_git_dropped_is_left_to_the_dry_run() {
     let mut without = deployment("a");
     without["metadata"].as_object_mut().unwrap().remove("labels");
     let live = live(&defaulted("a"), own_fields(), Vec::new());
-    assert_eq!(compare(&target(without), &live, None), Verdict::Doubt);
+    assert_eq!(compare(&target(&without), &live, None), Verdict::Doubt);
 }
 
 #[test]
 fn a_value_that_the_server_writes_differently_is_left_to_the_dry_run() {
     let live = live(&defaulted("docker.io/a"), own_fields(), Vec::new());
-    assert_eq!(compare(&target(deployment("a")), &live, None), Verdict::Doubt);
+    assert_eq!(compare(&target(&deployment("a")), &live, None), Verdict::Doubt);
 }
 
 #[test]
 fn an_object_that_we_never_applied_is_unmanaged() {
     let mut live = live(&defaulted("a"), own_fields(), Vec::new());
     live.own = None;
-    assert_eq!(compare(&target(deployment("a")), &live, None), Verdict::Unmanaged);
+    assert_eq!(compare(&target(&deployment("a")), &live, None), Verdict::Unmanaged);
 }

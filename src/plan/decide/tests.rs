@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::object::{GroupVersionKind, Origin};
+use crate::object::{GroupVersionKind, Origin, Packed};
 
 fn subject(api_version: &str, kind: &str, name: &str, wave: i32, state: State) -> Subject {
     let gvk = GroupVersionKind::parse(api_version, kind);
@@ -9,15 +9,15 @@ fn subject(api_version: &str, kind: &str, name: &str, wave: i32, state: State) -
         if kind == "Namespace" || kind == "CustomResourceDefinition" { "" } else { "prod" };
     let value = json!({"metadata": {"name": name}});
     Subject {
-        target: Target {
+        target: Arc::new(Target {
             id: ObjectId::new(&gvk.group, kind, namespace, name),
             gvk,
             digest: 0,
-            value: Arc::new(value),
+            body: Packed::of(&value),
             origin: Origin { file: String::new(), line: 0 },
             wave,
             awaits: None,
-        },
+        }),
         state,
         health: None,
         yields: Vec::new(),
@@ -31,10 +31,8 @@ fn stale(kind: &str, name: &str, wave: i32) -> Arc<LiveObject> {
         uid: format!("uid-{name}"),
         resource_version: "1".to_owned(),
         app: Some("shop".to_owned()),
-        body:
-            json!({"metadata": {"name": name, "annotations": {WAVE_ANNOTATION: wave.to_string()}}})
-                .to_string()
-                .into_boxed_str(),
+        body: Packed::of(&json!({
+            "metadata": {"name": name, "annotations": {WAVE_ANNOTATION: wave.to_string()}}})),
         own: None,
         others: None,
         has_owner: false,

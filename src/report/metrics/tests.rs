@@ -29,9 +29,9 @@ fn labels(name: &str) -> AppLabels<'_> {
 #[test]
 fn an_application_shows_its_latest_state_only_and_no_credentials() {
     let (metrics, board) = (Metrics::new("1.2.3"), Board::default());
-    board.publish("web", application("web", "Progressing"));
+    board.publish("web", &application("web", "Progressing"));
     metrics.render(&board, |_| true);
-    board.publish("web", application("web", "Healthy"));
+    board.publish("web", &application("web", "Healthy"));
     let text = metrics.render(&board, |_| true);
     let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("argocd_app_info{")).collect();
     assert_eq!(
@@ -51,7 +51,7 @@ fn series_of_a_deleted_application_are_gone_with_the_next_scrape() {
     let (metrics, board) = (Metrics::new("1"), Board::default());
     let kind = GroupKind { group: "apps".into(), kind: "Deployment".into() };
     for name in ["web", "api"] {
-        board.publish(name, application(name, "Healthy"));
+        board.publish(name, &application(name, "Healthy"));
         metrics.sync_finished(labels(name), "Succeeded", false, Duration::from_secs(3));
         metrics.drift_seen(labels(name), &kind);
     }
@@ -70,7 +70,7 @@ fn a_sync_before_the_first_publication_is_not_lost() {
     let (metrics, board) = (Metrics::new("1"), Board::default());
     metrics.sync_finished(labels("web"), "Failed", false, Duration::from_secs(1));
     metrics.render(&board, |_| true);
-    board.publish("web", application("web", "Healthy"));
+    board.publish("web", &application("web", "Healthy"));
     assert!(metrics.render(&board, |_| true).contains("phase=\"Failed\""));
 }
 

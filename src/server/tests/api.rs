@@ -36,7 +36,7 @@ async fn an_application_that_was_made_a_moment_ago_is_waited_for() {
         while bench.fake.lock().unwrap().count("GET") < 2 {
             tokio::task::yield_now().await;
         }
-        bench.board.publish("web", app);
+        bench.board.publish("web", &app);
     });
     assert_eq!((answer.0, &answer.1["spec"]["project"]), (StatusCode::OK, &json!("p1")));
 }
@@ -221,7 +221,7 @@ async fn a_refresh_waits_for_the_pass_that_came_after_it() {
             if app.pointer("/metadata/annotations/argocd.argoproj.io~1refresh")
                 == Some(&json!("hard"))
             {
-                bench.board.publish("web", app);
+                bench.board.publish("web", &app);
                 break;
             }
             tokio::task::yield_now().await;
