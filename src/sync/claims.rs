@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::sources::Wake;
@@ -17,10 +17,10 @@ pub(crate) struct Claims {
 
 #[derive(Default)]
 struct Held {
-    /// Who names an object.
-    by_object: HashMap<ObjectId, BTreeSet<String>>,
+    /// Who names an object: most often one, so a list is smaller than a set.
+    by_object: HashMap<Arc<ObjectId>, Vec<Arc<str>>>,
     /// What an application names.
-    by_app: HashMap<String, BTreeSet<ObjectId>>,
+    by_app: HashMap<Arc<str>, Vec<Arc<ObjectId>>>,
 }
 
 impl Claims {
@@ -30,7 +30,7 @@ impl Claims {
     }
 
     /// Takes over what `app` names now, and wakes those that this concerns.
-    pub(crate) fn set(&self, app: &str, ids: BTreeSet<ObjectId>) {
+    pub(crate) fn set(&self, app: &str, ids: &BTreeSet<&ObjectId>) {
         let concerned = self.lock().set(app, ids);
         for other in &concerned {
             (self.wake)(other);
@@ -41,7 +41,7 @@ impl Claims {
     pub(crate) fn others(&self, app: &str, id: &ObjectId) -> Vec<String> {
         let held = self.lock();
         let all = held.by_object.get(id).into_iter().flatten();
-        all.filter(|other| *other != app).cloned().collect()
+        all.filter(|other| ***other != *app).map(ToString::to_string).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -51,25 +51,31 @@ impl Claims {
 
 impl Held {
     /// Returns the other applications that name what `app` began or ceased to name.
-    fn set(&mut self, app: &str, ids: BTreeSet<ObjectId>) -> BTreeSet<String> {
-        let before = self.by_app.remove(app).unwrap_or_default();
+    fn set(&mut self, app: &str, ids: &BTreeSet<&ObjectId>) -> BTreeSet<String> {
         let mut concerned = BTreeSet::new();
-        for id in before.difference(&ids) {
-            if let Some(apps) = self.by_object.get_mut(id) {
-                apps.remove(app);
-                concerned.extend(apps.iter().cloned());
-                if apps.is_empty() {
-                    self.by_object.remove(id);
-                }
+        let (app, before) = self.by_app.remove_entry(app).unwrap_or((app.into(), Vec::new()));
+        let (mut held, dropped): (Vec<_>, Vec<_>) =
+            before.into_iter().partition(|id| ids.contains(&**id));
+        for id in dropped {
+            let Some(apps) = self.by_object.get_mut(&id) else { continue };
+            apps.retain(|other| *other != app);
+            concerned.extend(apps.iter().map(ToString::to_string));
+            if apps.is_empty() {
+                self.by_object.remove(&id);
             }
         }
-        for id in ids.difference(&before) {
-            let apps = self.by_object.entry(id.clone()).or_default();
-            concerned.extend(apps.iter().cloned());
-            apps.insert(app.to_owned());
+        let known: BTreeSet<Arc<ObjectId>> = held.iter().cloned().collect();
+        for id in ids.iter().filter(|id| !known.contains(**id)) {
+            let shared = self.by_object.get_key_value(*id).map(|(id, _)| Arc::clone(id));
+            let id = shared.unwrap_or_else(|| Arc::new((*id).clone()));
+            let apps = self.by_object.entry(Arc::clone(&id)).or_default();
+            concerned.extend(apps.iter().map(ToString::to_string));
+            apps.push(Arc::clone(&app));
+            held.push(id);
         }
-        if !ids.is_empty() {
-            self.by_app.insert(app.to_owned(), ids);
+        if !held.is_empty() {
+            held.shrink_to_fit();
+            self.by_app.insert(app, held);
         }
         concerned
     }
@@ -86,12 +92,17 @@ mod tests {
     #[test]
     fn both_who_name_an_object_hear_of_it_once() {
         let mut held = Held::default();
-        assert!(held.set("a", ids(&["x", "y"])).is_empty());
-        assert_eq!(held.set("b", ids(&["y", "z"])), BTreeSet::from(["a".to_owned()]));
-        assert!(held.set("b", ids(&["y", "z"])).is_empty(), "nothing new");
-        assert_eq!(held.set("a", ids(&["x"])), BTreeSet::from(["b".to_owned()]));
-        assert!(held.set("a", ids(&[])).is_empty());
-        assert!(held.set("b", ids(&[])).is_empty());
-        assert!(held.by_object.is_empty() && held.by_app.is_empty());
+        let mut set = |app: &str, names: &[&str]| {
+            let ids = ids(names);
+            let concerned = held.set(app, &ids.iter().collect());
+            (concerned, held.by_object.len(), held.by_app.len())
+        };
+        let one = |app: &str| BTreeSet::from([app.to_owned()]);
+        assert_eq!(set("a", &["x", "y"]), (BTreeSet::new(), 2, 1));
+        assert_eq!(set("b", &["y", "z"]), (one("a"), 3, 2));
+        assert_eq!(set("b", &["z", "y"]), (BTreeSet::new(), 3, 2), "nothing new");
+        assert_eq!(set("a", &["x"]), (one("b"), 3, 2));
+        assert_eq!(set("a", &[]), (BTreeSet::new(), 2, 1));
+        assert_eq!(set("b", &[]), (BTreeSet::new(), 0, 0));
     }
 }

@@ -165,7 +165,7 @@ impl Context {
     pub(crate) fn forget(&self, name: &str) {
         self.store.forget(name);
         self.sources.read_by_nobody(name);
-        self.claims.set(name, BTreeSet::new());
+        self.claims.set(name, &BTreeSet::new());
     }
 
     /// Puts an Application resource on the board, without `managedFields`. Returns what is kept of

@@ -17,15 +17,20 @@ use crate::source::Snapshot;
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
 /// The longest pause between two of them.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
+/// How long the files of a commit are held open after it was found: whoever looks at them opens
+/// nothing. Opening reads the index of every pack.
+const OPEN: Duration = Duration::from_secs(30);
 
 /// Who waits to be woken.
 #[derive(Debug, Default)]
 pub(super) struct Later {
     waiting: VecDeque<String>,
     pause: Duration,
+    /// When the next one is woken; `None` while nobody waits.
     next: Option<Instant>,
-    /// The commits that they will look at, held open so that all look at the same copy.
+    /// The commits that all will look at, and until when they are held open.
     open: Vec<Arc<Snapshot>>,
+    open_until: Option<Instant>,
 }
 
 impl Later {
@@ -44,30 +49,29 @@ impl Later {
         let count = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX).max(1);
         self.pause = (TOLD_WITHIN / count).min(PAUSE_MAX);
         self.open = open;
-        self.next = self.next.or(Some(now + self.pause));
-        self.tidy();
+        self.open_until = Some(now + OPEN);
+        self.next = self.next.or(Some(now + self.pause)).filter(|_| !self.waiting.is_empty());
     }
 
     /// The next one to wake, when it is time; never returns while nobody waits.
     pub(super) async fn next(&mut self) -> String {
         loop {
-            match self.next {
+            match [self.next, self.open_until].into_iter().flatten().min() {
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
-            // A pause that was too long, on a busy machine, is made up for.
-            self.next = self.next.map(|at| at + self.pause);
+            let now = Instant::now();
+            if self.open_until.is_some_and(|at| at <= now) {
+                self.open.clear();
+                self.open_until = None;
+            }
+            let Some(at) = self.next.filter(|at| *at <= now) else { continue };
             let app = self.waiting.pop_front();
-            self.tidy();
+            // A pause that was too long, on a busy machine, is made up for.
+            self.next = Some(at + self.pause).filter(|_| !self.waiting.is_empty());
             if let Some(app) = app {
                 return app;
             }
-        }
-    }
-
-    fn tidy(&mut self) {
-        if self.waiting.is_empty() {
-            *self = Self::default();
         }
     }
 }
@@ -98,8 +102,8 @@ mod tests {
         let all: BTreeSet<String> = woken.iter().cloned().collect();
         assert_eq!(all, names(0..999));
         assert_eq!(woken.len(), 400 + 999);
-        let nobody = tokio::time::timeout(TOLD_WITHIN, later.next()).await;
-        assert!(nobody.is_err());
+        let nobody = tokio::time::timeout(TOLD_WITHIN + OPEN, later.next()).await;
+        assert!(nobody.is_err() && later.open_until.is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -364,8 +364,8 @@ impl Pass<'_> {
             work = spec;
         }
         if work.desired.complete && !self.entry.gone.is_cancelled() {
-            let named = work.desired.targets.iter().map(|target| target.id.clone()).collect();
-            self.ctx.claims.set(&self.ctx.instance(&self.app), named);
+            let named = work.desired.targets.iter().map(|target| &target.id).collect();
+            self.ctx.claims.set(&self.ctx.instance(&self.app), &named);
         }
         self.note_view(&work.view);
         self.note_unmanaged(&work.view);

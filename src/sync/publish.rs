@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// Least time between two writes of a status that differ in nothing but messages about health.
+/// Least time between two writes of a status that differ in nothing but words about health.
 const WORDS_EVERY: Duration = Duration::from_secs(1);
 /// Pause before a status that could not be written is tried again.
 const STATUS_RETRY: Duration = Duration::from_secs(2);
@@ -103,9 +103,11 @@ impl Pass<'_> {
     fn waits(&mut self, old: &Value, new: &Value) -> bool {
         let now = Instant::now();
         if status::differ_in_words(old, new) {
-            // Progress in words changes with every pod: a write a second is enough.
+            // Progress in words changes with every pod: a write a second is enough, and less where
+            // many applications change.
             let since = self.memory.written_at.map_or(Duration::MAX, |at| now.duration_since(at));
-            return self.is_due_in(WORDS_EVERY.checked_sub(since));
+            let every = WORDS_EVERY.max(self.ctx.traffic.patience(now));
+            return self.is_due_in(every.checked_sub(since));
         }
         let Some(found) = Unwritten::of(old, new, now) else { return false };
         let unwritten = self.memory.unwritten.get_or_insert_with(|| Box::new(found));

@@ -18,7 +18,7 @@ use super::rig::{Maps, half_renamed};
 use crate::{
     common::{PATH, Scene},
     git::GitDaemon,
-    support::{Controller, Fault, LIMIT, eventually, plane::free_ports, process},
+    support::{Controller, Fault, LIMIT, eventually, process},
 };
 
 fn wanted(round: usize) -> Maps {
@@ -69,8 +69,10 @@ async fn sigterm_in_the_middle_of_a_sync_ends_it_soon_and_the_next_start_finishe
 struct Mute(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
 
 impl Mute {
-    fn listen(port: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    /// Begins to listen; returns on which port.
+    fn listen() -> (Self, u16) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+        let port = listener.local_addr().expect("it listens").port();
         listener.set_nonblocking(true).expect("it is open");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -86,7 +88,7 @@ impl Mute {
                 let _ = connection.read(&mut [0; 4096]);
             }
         });
-        Self(stop, Some(thread))
+        (Self(stop, Some(thread)), port)
     }
 }
 
@@ -102,8 +104,7 @@ impl Drop for Mute {
 #[tokio::test]
 async fn a_killed_worker_is_told_and_a_killed_controller_leaves_no_worker() {
     let Some(mut scene) = Scene::synced("worker", &wanted(0)).await else { return };
-    let [port] = free_ports::<1>();
-    let mute = Mute::listen(port);
+    let (mute, port) = Mute::listen();
     let url = format!("git://127.0.0.1:{port}/git");
     scene.patch(PATH, &json!({"spec": {"source": {"repoURL": url}}}));
     let worker = |controller: &Controller| {
