@@ -397,14 +397,15 @@ impl Pass<'_> {
         let deleted = seen.iter().any(|seen| seen.deleted);
         let prunable = policy.as_ref().is_some_and(|policy| policy.prune)
             && !self.prunable(work, true).is_empty();
+        let unfinished = self.is_unfinished(work);
         let question = gate::Question {
             automated: policy.is_some(),
             self_heal: policy.as_ref().is_some_and(|policy| policy.self_heal),
-            changed: appeared || is(State::Changed) || is(State::Unmanaged),
+            changed: appeared || is(State::Changed) || is(State::Unmanaged) || unfinished,
             drifted: deleted || is(State::Drifted),
             prunable,
             // What another tool applied has to become ours, whatever that tool said of it.
-            synced_before: self.memory.synced && !is(State::Unmanaged),
+            synced_before: self.memory.synced && !is(State::Unmanaged) && !unfinished,
         };
         let answer = gate::answer(question);
         if answer == gate::Answer::Sync
@@ -418,6 +419,20 @@ impl Pass<'_> {
             };
         }
         answer
+    }
+
+    /// True when an automated sync failed although all that it was to do was done, as where the
+    /// server's answer was lost: it has to come to its end, and into the history.
+    fn is_unfinished(&self, work: &Work) -> bool {
+        let last = operation::last_attempt(self.last_operation(), &work.resolved);
+        let failed = last.is_some_and(|last| {
+            let automated = last.operation.initiated_by.automated;
+            automated && last.phase.is_failure() && last.message != TERMINATED
+        });
+        failed
+            && self.operation.is_none()
+            && work.desired.complete
+            && status::is_in_sync(&work.view)
     }
 
     /// How long an automated sync of a revision that failed has to wait.

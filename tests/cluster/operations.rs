@@ -135,6 +135,28 @@ async fn a_refresh_finds_a_commit_before_the_next_poll() {
 }
 
 #[tokio::test]
+async fn a_sync_that_failed_after_its_last_write_comes_to_its_end() {
+    let Some(plane) = ControlPlane::shared() else { return };
+    let scene = Scene::with(plane, "unfinished", |_| ()).await;
+    scene.repo.write("shop/config.yaml", &config_map("settings", &[("colour", "green")]));
+    let commit = scene.repo.commit("green");
+    scene.application(PATH, |_| ());
+    scene.healthy("shop", &commit).await;
+    let before = scene.writes_since(AuditMark::default());
+    // As it stands when the answers to the writes were lost and the status was written all the same.
+    let lost = json!({"phase": "Failed", "message": "the answer was lost"});
+    scene.patch("shop", &json!({"status": {"operationState": lost, "history": null}}));
+    scene.refresh("shop", "normal").await;
+    let over = |app: &Value| {
+        ended(app, "Succeeded", "successfully synced")
+            && app["status"]["history"].as_array().is_some_and(|history| history.len() == 1)
+    };
+    scene.until("shop", "the sync to be told as done", over).await;
+    assert_eq!(scene.writes_since(AuditMark::default()), before, "nothing was left to write");
+    scene.assert_settled("shop").await;
+}
+
+#[tokio::test]
 async fn a_sync_that_fails_is_tried_again_until_the_cause_is_gone() {
     let Some(scene) = Scene::begin("retry").await else { return };
     let commit = scene
